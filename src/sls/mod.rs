@@ -1,0 +1,5 @@
+//! Simple Log Service.
+
+pub mod endpoint;
+pub mod sign;
+pub mod wire;

@@ -1,0 +1,3 @@
+//! The neutral model.
+
+pub mod settings;
