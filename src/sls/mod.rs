@@ -1,5 +1,60 @@
-//! Simple Log Service.
+//! Simple Log Service: pulling a range of a shard and reading what comes. Plain data first, then one file per question.
+//!
+//! Nothing here knows gateways, traces or Langfuse, and it imports nothing of ours but the leaves (`secret`, `deadline`, `error`), so that
+//! it can become a crate of its own. Facts: `reference/sls.md`.
 
+pub mod budget;
+pub mod client;
+pub mod cursor;
+pub mod decode;
 pub mod endpoint;
+pub mod error;
+pub mod page;
+pub mod protobuf;
+pub mod reader;
 pub mod sign;
 pub mod wire;
+
+/// When a log was produced or collected: after the request it describes (`reference/gateway-logs.md` §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogTime {
+    /// UNIX seconds; 0 where the log had no time.
+    pub seconds: u32,
+    /// Nanoseconds inside the second, where the writer knew them.
+    pub nanoseconds: Option<u32>,
+}
+
+impl LogTime {
+    /// UNIX milliseconds, cut off, never rounded; `None` where the log had no time.
+    pub fn milliseconds(self) -> Option<i64> {
+        let part = i64::from(self.nanoseconds.unwrap_or(0).min(999_999_999) / 1_000_000);
+        (self.seconds != 0).then(|| i64::from(self.seconds) * 1000 + part)
+    }
+}
+
+/// One key and value of a log, as bytes: neither need be UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'p> {
+    /// Field name.
+    pub key: &'p [u8],
+    /// Field value.
+    pub value: &'p [u8],
+}
+
+/// One log of a page, borrowed from it. A key may repeat; readers take the last one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRecord<'p> {
+    /// When it was written.
+    pub time: LogTime,
+    /// Its fields, in order.
+    pub fields: Vec<Field<'p>>,
+}
+
+/// Where a record stands: what a dead letter names and what delivery answers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// Number of the log group in its shard, where the service tells it (`x-log-read-last-cursor`).
+    pub group: Option<u64>,
+    /// Index of the log in its group, from 0.
+    pub index: u32,
+}

@@ -1,0 +1,170 @@
+//! Finds each setting (default < file < environment), resolves references, and collects what is wrong.
+//!
+//! Knows where values stand and not what they are for: rules come in as functions, from `sections.rs`.
+
+use std::path::{Path, PathBuf};
+
+use super::file::{FileSettings, Raw};
+use super::not_yet;
+use super::platform::CODE_PATH;
+use super::problem::{Place, Problem, Problems};
+use super::rules::Rule;
+use super::setting::{Setting, Unset};
+use super::table;
+use super::variables::{Files, Variables};
+
+/// Longest refused word of a closed list that is shown. All such words are shorter, all keys are longer.
+const LONGEST_SHOWN_WORD: usize = 16;
+
+/// The settings of one start, while they are read.
+pub(super) struct Reader<'a> {
+    variables: &'a dyn Variables,
+    files: &'a dyn Files,
+    file: FileSettings,
+    problems: Problems,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the file that `CONFIG_FILE` names, if any.
+    pub(super) fn open(variables: &'a dyn Variables, files: &'a dyn Files) -> Self {
+        let mut reader = Self { variables, files, file: FileSettings::default(), problems: Problems::default() };
+        if let Some(path) = reader.variable(table::CONFIG_FILE.name) {
+            reader.file = match reader.read_text(Path::new(&path)) {
+                Ok(text) => FileSettings::parse(&text),
+                Err(rule) => FileSettings::unreadable(Problem::new(&table::CONFIG_FILE, Place::Environment, rule)),
+            };
+        }
+        for problem in std::mem::take(&mut reader.file.problems) {
+            reader.problems.push(problem);
+        }
+        reader
+    }
+
+    /// Everything that was wrong.
+    pub(super) fn into_problems(self) -> Problems {
+        self.problems
+    }
+
+    /// True if nothing was wrong so far.
+    pub(super) fn is_content(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// The value of a setting, its default if it is not set. None if it has neither, or if it broke its rule, which is then recorded.
+    pub(super) fn value<T>(&mut self, setting: &Setting, rule: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
+        let raw = self.raw(setting)?;
+        rule(&raw.text).map_err(|rule| self.refuse(setting, raw.place, rule)).ok()
+    }
+
+    /// As [`Reader::value`], for a value that may be a reference.
+    pub(super) fn secret(&mut self, setting: &Setting, rule: impl FnOnce(&str) -> Result<String, Rule>) -> Option<String> {
+        let raw = self.raw(setting)?;
+        self.dereference(&raw.text).and_then(|text| rule(&text)).map_err(|rule| self.refuse(setting, raw.place, rule)).ok()
+    }
+
+    /// As [`Reader::value`], for one of a closed list of words in any case.
+    pub(super) fn choice<T: Copy>(&mut self, setting: &Setting, words: &[(&str, T)]) -> Option<T> {
+        let supported = || words.iter().filter(|(word, _)| !not_yet::refuses_word(setting.name, word));
+        self.value(setting, |text| {
+            let known = supported().find(|(word, _)| word.eq_ignore_ascii_case(text));
+            known.map(|(_, value)| *value).ok_or_else(|| unknown_word(setting, text, supported().map(|(word, _)| *word)))
+        })
+    }
+
+    /// As [`Reader::value`], for the path of a file whose content has a rule.
+    pub(super) fn content<T>(&mut self, setting: &Setting, rule: impl FnOnce(&[u8]) -> Result<T, Rule>) -> Option<T> {
+        let raw = self.raw(setting)?;
+        self.read(Path::new(&raw.text)).and_then(|content| rule(&content)).map_err(|rule| self.refuse(setting, raw.place, rule)).ok()
+    }
+
+    /// Where a setting is set, right or wrong.
+    pub(super) fn place(&self, setting: &Setting) -> Option<Place> {
+        match self.variable(setting.name) {
+            Some(_) => Some(Place::Environment),
+            None => self.file.values.get(setting.name).map(|raw| raw.as_ref().map_or(Place::Unset, |raw| raw.place)),
+        }
+    }
+
+    /// Records a problem.
+    pub(super) fn refuse(&mut self, setting: &Setting, place: Place, rule: impl Into<Rule>) {
+        self.problems.push(Problem::new(setting, place, rule.into()));
+    }
+
+    /// Records that a setting is missing, unless it may stand in a file that could not be read.
+    pub(super) fn demand(&mut self, setting: &Setting, rule: impl Into<Rule>) {
+        if !self.file.unreadable {
+            self.refuse(setting, Place::Unset, rule);
+        }
+    }
+
+    fn raw(&mut self, setting: &Setting) -> Option<Raw> {
+        if let Some(text) = self.variable(setting.name) {
+            return Some(Raw { text, place: Place::Environment });
+        }
+        if let Some(raw) = self.file.values.get(setting.name) {
+            return raw.clone();
+        }
+        match setting.unset {
+            Unset::Default(text) => Some(Raw { text: text.to_owned(), place: Place::Unset }),
+            Unset::Nothing => None,
+            Unset::Refused => {
+                self.demand(setting, "must be set");
+                None
+            }
+        }
+    }
+
+    /// An empty variable counts as not set: deployment templates have no other way to leave one out.
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    fn dereference(&self, text: &str) -> Result<String, Rule> {
+        if let Some(name) = text.strip_prefix("env:") {
+            return self
+                .variable(name)
+                .ok_or_else(|| format!("must refer to a variable that is set{}", shown(name, is_variable_name)).into());
+        }
+        let Some(path) = text.strip_prefix("file:") else { return Ok(text.to_owned()) };
+        if !path.starts_with('/') {
+            return Err("must refer to a file by its absolute path, as in file:/path".into());
+        }
+        let content = self.read_text(Path::new(path)).map_err(|rule| Rule::from(format!("{rule}{}", shown(path, is_plain_path))))?;
+        let line = content.strip_suffix('\n').unwrap_or(&content);
+        Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<u8>, Rule> {
+        let base = self.variable(CODE_PATH).map(PathBuf::from).unwrap_or_default();
+        self.files.read(&base.join(path)).map_err(|error| format!("must name a file that can be read ({})", error.kind()).into())
+    }
+
+    fn read_text(&self, path: &Path) -> Result<String, Rule> {
+        String::from_utf8(self.read(path)?).map_err(|_| "must name a file of UTF-8 text".into())
+    }
+}
+
+fn unknown_word<'w>(setting: &Setting, text: &str, supported: impl Iterator<Item = &'w str>) -> Rule {
+    let supported = supported.collect::<Vec<_>>().join(", ");
+    let plain = text.len() <= LONGEST_SHOWN_WORD && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    match plain {
+        true if not_yet::refuses_word(setting.name, &text.to_ascii_lowercase()) => {
+            format!("must be one of {supported}; {text} is not supported by this version").into()
+        }
+        true => format!("must be one of {supported}, not {text}").into(),
+        false => format!("must be one of {supported}").into(),
+    }
+}
+
+/// What a reference names, but only if it cannot well be the secret itself, written behind `env:` or `file:` by mistake.
+fn shown(name: &str, is_plain: fn(u8) -> bool) -> String {
+    if name.len() <= 100 && name.bytes().all(is_plain) { format!(": {name}") } else { String::new() }
+}
+
+const fn is_variable_name(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
+}
+
+const fn is_plain_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-')
+}

@@ -1,0 +1,144 @@
+//! Which setting becomes which field, and the rules that hold between settings.
+//!
+//! Each function reads one module's settings to the end before it gives up, so that every problem is found. The rule of a single value
+//! stands in `rules.rs`.
+
+use super::reader::Reader;
+use super::setting::Setting;
+use super::{Config, ContentPolicy, LogFormat, LogSettings, SignatureSettings};
+use super::{certificates, log, rules, table};
+use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi};
+use crate::secret::{Credentials, Secret};
+use crate::sls::endpoint::EndpointSettings;
+use crate::sls::sign::SignatureVersion;
+use crate::trace::settings::{JoinUsage, Ownership, TraceSettings};
+
+/// Everything; None if something was wrong.
+pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
+    let langfuse = destination(reader);
+    let endpoint = endpoint(reader);
+    let signature = signature(reader);
+    let trace = trace(reader);
+    let content_policy = content_policy(reader);
+    let dead_letter_logstore = reader.value(&table::DEAD_LETTER_LOGSTORE, rules::logstore);
+    let give_up_after = reader.value(&table::GIVE_UP_AFTER, rules::age);
+    let credentials = credentials(reader);
+    let log = log_settings(reader);
+    Some(Config {
+        langfuse: langfuse?,
+        endpoint: endpoint?,
+        signature: signature?,
+        trace: trace?,
+        dead_letter_logstore,
+        give_up_after: give_up_after?,
+        credentials,
+        log: log?,
+        content_policy: content_policy?,
+    })
+}
+
+fn destination(reader: &mut Reader<'_>) -> Option<DestinationSettings> {
+    let base_url = base_url(reader);
+    let public_key = reader.secret(&table::LANGFUSE_PUBLIC_KEY, rules::public_key);
+    let secret_key = reader.secret(&table::LANGFUSE_SECRET_KEY, rules::key);
+    let request_timeout = reader.value(&table::LANGFUSE_SDK_TIMEOUT, rules::seconds);
+    let apis = [("auto", IngestionApi::Auto), ("otlp", IngestionApi::Otlp), ("batch", IngestionApi::Batch)];
+    let api = reader.choice(&table::LANGFUSE_INGESTION, &apis);
+    let compressions = [("gzip", Compression::Gzip), ("none", Compression::None)];
+    let compression = reader.choice(&table::OTEL_EXPORTER_OTLP_COMPRESSION, &compressions);
+    let extra_roots = reader.content(&table::SSL_CERT_FILE, certificates::roots);
+    Some(DestinationSettings {
+        base_url: base_url?,
+        public_key: public_key?,
+        secret_key: Secret::new(secret_key?),
+        request_timeout: request_timeout?,
+        api: api?,
+        compression: compression?,
+        extra_roots: extra_roots.unwrap_or_default(),
+    })
+}
+
+/// Either name will do. Both are common, and two different servers under them mean that one was forgotten.
+fn base_url(reader: &mut Reader<'_>) -> Option<String> {
+    let alias = reader.value(&table::LANGFUSE_BASE_URL, rules::base_url);
+    let alias_place = reader.place(&table::LANGFUSE_BASE_URL);
+    if alias_place.is_some() && reader.place(&table::LANGFUSE_HOST).is_none() {
+        return alias;
+    }
+    let host = reader.value(&table::LANGFUSE_HOST, rules::base_url);
+    if let (Some(host), Some(alias), Some(place)) = (&host, &alias, alias_place)
+        && host != alias
+    {
+        reader.refuse(&table::LANGFUSE_BASE_URL, place, "must equal LANGFUSE_HOST where both are set; one of the two is enough");
+    }
+    host
+}
+
+fn endpoint(reader: &mut Reader<'_>) -> Option<EndpointSettings> {
+    let replacement = reader.value(&table::SLS_ENDPOINT, rules::endpoint);
+    let allowed_hosts = reader.value(&table::SLS_ALLOWED_ENDPOINTS, rules::hosts).unwrap_or_default();
+    let plain_http = reader.value(&table::SLS_PLAIN_HTTP, rules::switch)?;
+    Some(EndpointSettings { replacement, allowed_hosts, plain_http })
+}
+
+fn signature(reader: &mut Reader<'_>) -> Option<SignatureSettings> {
+    let versions = [("auto", SignatureVersion::Auto), ("v1", SignatureVersion::V1), ("v4", SignatureVersion::V4)];
+    let version = reader.choice(&table::SLS_SIGNATURE_VERSION, &versions);
+    let region = reader.value(&table::SLS_REGION, rules::region);
+    Some(SignatureSettings { version: version?, region })
+}
+
+fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
+    let enabled = reader.value(&table::LANGFUSE_TRACING_ENABLED, rules::switch);
+    let sample_rate = reader.value(&table::LANGFUSE_SAMPLE_RATE, rules::share);
+    let owners = [("auto", Ownership::Auto), ("own", Ownership::Own), ("join", Ownership::Join)];
+    let ownership = reader.choice(&table::TRACE_OWNERSHIP, &owners);
+    let join_usage = reader.choice(&table::JOIN_USAGE, &[("usage", JoinUsage::Usage), ("metadata", JoinUsage::Metadata)]);
+    let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
+    let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
+    Some(TraceSettings {
+        enabled: enabled?,
+        sample_rate: sample_rate?,
+        ownership: ownership?,
+        join_usage: join_usage?,
+        environment,
+        release,
+        version: None,
+        tags: Vec::new(),
+    })
+}
+
+fn content_policy(reader: &mut Reader<'_>) -> Option<ContentPolicy> {
+    let policies = [
+        ("full", ContentPolicy::Full),
+        ("masked", ContentPolicy::Masked),
+        ("lengths", ContentPolicy::Lengths),
+        ("none", ContentPolicy::None),
+    ];
+    reader.choice(&table::CONTENT_POLICY, &policies)
+}
+
+fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {
+    const ID: &Setting = &table::ALIBABA_CLOUD_ACCESS_KEY_ID;
+    const SECRET: &Setting = &table::ALIBABA_CLOUD_ACCESS_KEY_SECRET;
+    const TOKEN: &Setting = &table::ALIBABA_CLOUD_SECURITY_TOKEN;
+    let id = reader.secret(ID, rules::key);
+    let secret = reader.secret(SECRET, rules::key);
+    let token = reader.secret(TOKEN, rules::key);
+    match (reader.place(ID), reader.place(SECRET), reader.place(TOKEN)) {
+        (Some(_), None, _) => reader.demand(SECRET, "must be set where ALIBABA_CLOUD_ACCESS_KEY_ID is"),
+        (None, Some(_), _) => reader.demand(ID, "must be set where ALIBABA_CLOUD_ACCESS_KEY_SECRET is"),
+        (None, None, Some(place)) => {
+            reader.refuse(TOKEN, place, "must come with ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET");
+        }
+        _ => {}
+    }
+    Some(Credentials { access_key_id: id?, access_key_secret: Secret::new(secret?), security_token: token.map(Secret::new) })
+}
+
+fn log_settings(reader: &mut Reader<'_>) -> Option<LogSettings> {
+    let format = reader.choice(&table::LOG_FORMAT, &[("json", LogFormat::Json), ("human", LogFormat::Human)]);
+    let filter = reader.value(&table::RUST_LOG, log::filter);
+    let time_zone = reader.value(&table::TZ, rules::any);
+    Some(LogSettings { format, filter: filter?, time_zone: time_zone? })
+}

@@ -1,0 +1,117 @@
+//! Encoded observations of one request, each with the source position it came from. Pure.
+//!
+//! Any run of neighbours can be sent alone, so that a refused request is divided without encoding anything again.
+
+use std::ops::Range;
+
+use crate::sls::Position;
+use crate::trace::SpanId;
+
+/// The size that a request body is filled up to before compression. Bytes. Below one megabyte, because that is what a self-hosted
+/// Langfuse behind an ordinary proxy takes (`reference/langfuse.md` §3); a single larger observation travels alone.
+pub const MAX_REQUEST_BYTES: usize = 1_000_000;
+
+/// How many observations one request holds at most: a refused one among them is then found in 2·log2(512) requests.
+pub const MAX_REQUEST_OBSERVATIONS: usize = 512;
+
+/// Which record an encoded observation came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Where the record stands.
+    pub position: Position,
+    /// The observation made of it.
+    pub span_id: SpanId,
+}
+
+/// Encoded observations, in order.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    sources: Vec<Source>,
+}
+
+impl Batch {
+    /// An empty batch with room for a full request.
+    pub fn with_room() -> Self {
+        Self { bytes: Vec::with_capacity(MAX_REQUEST_BYTES), ends: Vec::new(), sources: Vec::new() }
+    }
+
+    /// True if one more observation of `length` encoded bytes belongs into another batch: `body_len` says how long a body of so many
+    /// encoded bytes is. An empty batch takes everything.
+    pub fn is_full_for(&self, length: usize, body_len: impl Fn(usize) -> usize) -> bool {
+        let too_long = body_len(self.bytes.len() + length) > MAX_REQUEST_BYTES;
+        !self.is_empty() && (too_long || self.len() >= MAX_REQUEST_OBSERVATIONS)
+    }
+
+    /// Appends an encoded observation.
+    pub fn push(&mut self, encoded: &[u8], source: Source) {
+        self.bytes.extend_from_slice(encoded);
+        self.ends.push(self.bytes.len());
+        self.sources.push(source);
+    }
+
+    /// Number of observations.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// True without observations.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The sources, in order.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The encoded bytes of some neighbours. Indices beyond the end count as the end.
+    pub fn bytes_of(&self, range: &Range<usize>) -> &[u8] {
+        let end_of = |count: usize| count.checked_sub(1).and_then(|last| self.ends.get(last.min(self.ends.len() - 1))).copied().unwrap_or(0);
+        &self.bytes[end_of(range.start)..end_of(range.end.max(range.start))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn source(index: u32) -> Source {
+        Source { position: Position { group: None, index }, span_id: SpanId([1; 8]) }
+    }
+
+    #[test]
+    fn a_body_of_exactly_the_limit_is_not_full_and_one_byte_more_is() {
+        let mut batch = Batch::with_room();
+        assert!(!batch.is_full_for(MAX_REQUEST_BYTES * 2, |bytes| bytes));
+        batch.push(&vec![0; MAX_REQUEST_BYTES - 10], source(0));
+        assert!(!batch.is_full_for(10, |bytes| bytes));
+        assert!(batch.is_full_for(11, |bytes| bytes));
+        assert!(batch.is_full_for(10, |bytes| bytes + 1));
+    }
+
+    #[test]
+    fn the_number_of_observations_is_limited_too() {
+        let mut batch = Batch::default();
+        for index in 0..MAX_REQUEST_OBSERVATIONS {
+            assert!(!batch.is_full_for(1, |bytes| bytes));
+            batch.push(&[0], source(u32::try_from(index).unwrap()));
+        }
+        assert!(batch.is_full_for(1, |bytes| bytes));
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_of_any_division_are_the_whole(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..5), 1..20), cut in 0usize..25) {
+            let mut batch = Batch::default();
+            for piece in &pieces {
+                batch.push(piece, source(0));
+            }
+            let cut = cut.min(pieces.len());
+            let parts = [batch.bytes_of(&(0..cut)), batch.bytes_of(&(cut..pieces.len()))].concat();
+            prop_assert_eq!(parts, pieces.concat());
+        }
+    }
+}

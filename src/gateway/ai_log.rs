@@ -1,0 +1,245 @@
+//! The `ai_log` field: JSON text written by the gateway's AI plugins → its members. Pure.
+//!
+//! Members keep their JSON text and are looked at when someone asks. What stands before a damage is kept.
+//! Facts: `reference/gateway-logs.md` §1, §4, §10.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::value::Value;
+
+/// How often `ai_log` may have been turned into a string on its way before it is taken for damaged.
+const MAX_WRAPPINGS: usize = 3;
+
+/// Whether the text of `ai_log` could be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// There was none.
+    #[default]
+    Absent,
+    /// All of it.
+    Whole,
+    /// It breaks off or is damaged; the members before the damage are here.
+    Salvaged,
+}
+
+/// The members of `ai_log`, by the names the plugins give them; all others in `others`.
+#[derive(Debug, Default)]
+#[allow(missing_docs, reason = "the fields carry the names and meanings of `reference/gateway-logs.md` §4")]
+pub struct AiLog<'a> {
+    pub reading: Reading,
+    pub api: Option<Value<'a>>,
+    pub model: Option<Value<'a>>,
+    pub request_model: Option<Value<'a>>,
+    pub chat_id: Option<Value<'a>>,
+    pub session_id: Option<Value<'a>>,
+    pub chat_round: Option<Value<'a>>,
+    pub consumer: Option<Value<'a>>,
+    pub response_type: Option<Value<'a>>,
+    pub llm_first_token_duration: Option<Value<'a>>,
+    pub llm_service_duration: Option<Value<'a>>,
+    pub input_token: Option<Value<'a>>,
+    pub output_token: Option<Value<'a>>,
+    pub total_token: Option<Value<'a>>,
+    pub input_token_details: Option<Value<'a>>,
+    pub output_token_details: Option<Value<'a>>,
+    pub reasoning_tokens: Option<Value<'a>>,
+    pub cached_tokens: Option<Value<'a>>,
+    pub question: Option<Value<'a>>,
+    pub answer: Option<Value<'a>>,
+    pub reasoning: Option<Value<'a>>,
+    pub system: Option<Value<'a>>,
+    pub messages: Option<Value<'a>>,
+    pub tool_calls: Option<Value<'a>>,
+    pub cache_status: Option<Value<'a>>,
+    pub fallback_from: Option<Value<'a>>,
+    pub token_ratelimit_status: Option<Value<'a>>,
+    pub mcp_tool_name: Option<Value<'a>>,
+    /// Everything else, verdicts of content safety (`safecheck_*`) and custom attributes among them, in order.
+    pub others: Vec<(Cow<'a, str>, Value<'a>)>,
+}
+
+impl<'a> AiLog<'a> {
+    /// Reads the members of unwrapped `ai_log` text.
+    pub fn parse(text: &'a str) -> Self {
+        let mut ai = Self::default();
+        if super::value::is_marker(text) {
+            return ai;
+        }
+        let mut json = serde_json::Deserializer::from_str(text);
+        let whole = Members(&mut ai).deserialize(&mut json).is_ok() && json.end().is_ok();
+        ai.reading = if whole { Reading::Whole } else { Reading::Salvaged };
+        ai
+    }
+
+    /// A member that has no field of its own.
+    pub fn other(&self, name: &str) -> Option<&Value<'a>> {
+        self.others.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    fn keep(&mut self, key: Cow<'a, str>, value: Value<'a>) {
+        match self.slot(&key) {
+            Some(slot) => *slot = Some(value),
+            None => self.others.push((key, value)),
+        }
+    }
+
+    fn slot(&mut self, key: &str) -> Option<&mut Option<Value<'a>>> {
+        Some(match key {
+            "api" => &mut self.api,
+            "model" => &mut self.model,
+            "request_model" => &mut self.request_model,
+            "chat_id" => &mut self.chat_id,
+            "session_id" => &mut self.session_id,
+            "chat_round" => &mut self.chat_round,
+            "consumer" => &mut self.consumer,
+            "response_type" => &mut self.response_type,
+            "llm_first_token_duration" => &mut self.llm_first_token_duration,
+            "llm_service_duration" => &mut self.llm_service_duration,
+            "input_token" => &mut self.input_token,
+            "output_token" => &mut self.output_token,
+            "total_token" => &mut self.total_token,
+            "input_token_details" => &mut self.input_token_details,
+            "output_token_details" => &mut self.output_token_details,
+            "reasoning_tokens" => &mut self.reasoning_tokens,
+            "cached_tokens" => &mut self.cached_tokens,
+            "question" => &mut self.question,
+            "answer" => &mut self.answer,
+            "reasoning" => &mut self.reasoning,
+            "system" => &mut self.system,
+            "messages" => &mut self.messages,
+            "tool_calls" => &mut self.tool_calls,
+            "cache_status" => &mut self.cache_status,
+            "fallback_from" => &mut self.fallback_from,
+            "token_ratelimit_status" => &mut self.token_ratelimit_status,
+            "mcp_tool_name" => &mut self.mcp_tool_name,
+            _ => return None,
+        })
+    }
+}
+
+/// The text of the JSON object in an `ai_log` field: a string once too often, or escaped once too often, is unwrapped.
+pub fn unwrapped(field: &[u8]) -> Cow<'_, str> {
+    let mut text = String::from_utf8_lossy(field);
+    for _ in 0..MAX_WRAPPINGS {
+        let quoted = match text.trim() {
+            inner if inner.starts_with('"') => Cow::Borrowed(inner),
+            inner if inner.starts_with("{\\\"") => Cow::Owned(format!("\"{inner}\"")),
+            _ => break,
+        };
+        match serde_json::from_str(&quoted) {
+            Ok(inner) => text = Cow::Owned(inner),
+            Err(_) => break,
+        }
+    }
+    text
+}
+
+/// Collects members into an [`AiLog`] as they come, so that those before a damage are kept.
+struct Members<'t, 'a>(&'t mut AiLog<'a>);
+
+impl<'a> DeserializeSeed<'a> for Members<'_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Members<'_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the object of ai_log")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut members: M) -> Result<(), M::Error> {
+        while let Some(key) = members.next_key_seed(Key)? {
+            let value: &'a RawValue = members.next_value()?;
+            self.0.keep(key, Value::Json(value.get()));
+        }
+        Ok(())
+    }
+}
+
+/// A member's name, borrowed where it holds no escape.
+struct Key;
+
+impl<'a> DeserializeSeed<'a> for Key {
+    type Value = Cow<'a, str>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Cow<'a, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Key {
+    type Value = Cow<'a, str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a member name")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'a str) -> Result<Cow<'a, str>, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Cow<'a, str>, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_keep_their_json_and_strangers_their_name() {
+        let ai = AiLog::parse(r#"{"model":"qwen-plus","input_token":25,"tenant":{"id":7},"safecheck_status":"reqeust deny"}"#);
+        assert_eq!(ai.model, Some(Value::Json("\"qwen-plus\"")));
+        assert_eq!(ai.input_token.as_ref().unwrap().count(), Some(25));
+        assert_eq!(ai.other("tenant"), Some(&Value::Json(r#"{"id":7}"#)));
+        assert_eq!(ai.other("safecheck_status").unwrap().text().unwrap(), "reqeust deny");
+        assert_eq!(ai.reading, Reading::Whole);
+    }
+
+    #[test]
+    fn an_absent_log_is_not_a_damaged_one() {
+        for text in ["", "-", "<nil>", "null"] {
+            assert_eq!(AiLog::parse(text).reading, Reading::Absent, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_damage_is_kept() {
+        let ai = AiLog::parse(r#"{"api":"a@b@c","model":"gpt-4o","answer":"it breaks he"#);
+        assert_eq!((ai.reading, ai.model), (Reading::Salvaged, Some(Value::Json("\"gpt-4o\""))));
+        assert_eq!(ai.answer, None);
+        assert_eq!(AiLog::parse("not json").reading, Reading::Salvaged);
+    }
+
+    #[test]
+    fn one_escaping_too_many_is_undone() {
+        let object = r#"{"model":"m","answer":"a \"quoted\" word"}"#;
+        let string = serde_json::to_string(object).unwrap();
+        let twice = serde_json::to_string(&string).unwrap();
+        let bare = string.trim_matches('"');
+        for wrapped in [object, &string, &twice, bare] {
+            assert_eq!(unwrapped(wrapped.as_bytes()), object, "{wrapped}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_two_equal_members_wins() {
+        assert_eq!(AiLog::parse(r#"{"model":"a","model":"b"}"#).model, Some(Value::Json("\"b\"")));
+    }
+
+    #[test]
+    fn deep_nesting_neither_overflows_nor_takes_its_neighbours() {
+        let deep = format!(r#"{{"model":"m","messages":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(AiLog::parse(&deep).model, Some(Value::Json("\"m\"")));
+    }
+}

@@ -1,0 +1,90 @@
+//! JSON text with `\u` escapes → the same JSON with the characters themselves. Pure.
+//!
+//! The gateway's encoder writes `<`, `>`, `&` and others as `\u003c` … (`reference/gateway-logs.md` §1); people search for what they see.
+
+use std::borrow::Cow;
+
+/// Replaces every `\uXXXX` that need not be escaped in JSON. Lone surrogates stay as they are; `json` need not be valid.
+pub fn unescaped(json: Cow<'_, str>) -> Cow<'_, str> {
+    if !json.contains("\\u") {
+        return json;
+    }
+    let mut plain = String::with_capacity(json.len());
+    let mut rest = json.as_ref();
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        plain.push_str(before);
+        let length = match character(escape) {
+            Some((character, length)) => {
+                plain.push(character);
+                length
+            }
+            None => {
+                let length = 1 + escape[1..].chars().next().map_or(0, char::len_utf8);
+                plain.push_str(&escape[..length]);
+                length
+            }
+        };
+        rest = &escape[length..];
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+/// The character that an escape at the start of `text` stands for, and the length of the escape, if JSON may hold it bare.
+fn character(text: &str) -> Option<(char, usize)> {
+    let first = unit(text)?;
+    let (character, length) = match char::from_u32(first) {
+        Some(character) => (character, 6),
+        None => (pair(first, unit(text.get(6..)?)?)?, 12),
+    };
+    let must_stay = character.is_control() || matches!(character, '"' | '\\' | '\u{2028}' | '\u{2029}');
+    (!must_stay).then_some((character, length))
+}
+
+fn unit(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+}
+
+fn pair(high: u32, low: u32) -> Option<char> {
+    let fits = (0xd800..0xdc00).contains(&high) && (0xdc00..0xe000).contains(&low);
+    fits.then(|| char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn plain(json: &str) -> String {
+        unescaped(Cow::Borrowed(json)).into_owned()
+    }
+
+    #[test]
+    fn characters_come_out_as_themselves() {
+        assert_eq!(plain(r#""\u003cb\u003e \u4f60\u597d \ud83d\ude00""#), "\"<b> 你好 😀\"");
+    }
+
+    #[test]
+    fn what_json_must_escape_stays_escaped() {
+        for json in [r#""\u0022\u005c\u0000\u001f""#, r#""\\u003c""#, r#""\ud800 \udc00""#, r#""\u12""#, "\"\\"] {
+            assert_eq!(plain(json), json);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_meaning_never_changes(text in any::<String>()) {
+            let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            let json = plain(&format!("\"{escaped}\""));
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+
+        #[test]
+        fn foreign_text_never_panics(text in r#"[\\ud0-9a-f"é]{0,40}"#) {
+            plain(&text);
+        }
+    }
+}

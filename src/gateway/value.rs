@@ -1,0 +1,146 @@
+//! One logged value: present or absent, text or number, whatever form it was written in. Pure.
+//!
+//! Fields of the access log are bare text, members of `ai_log` are JSON; numbers come as numbers or as text in both
+//! (`reference/gateway-logs.md` §4, §10).
+
+use std::borrow::Cow;
+
+/// The largest count that is believed. Beyond 2^53 the gateway's own arithmetic has lost precision, and no call has a billion tokens.
+const MAX_COUNT: f64 = 1e12;
+
+/// The longest duration that is believed: seven days in milliseconds. A day is the longest that the proxy holds a stream.
+const MAX_MILLISECONDS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+/// A value as it was logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// The text of a field of the access log.
+    Text(Cow<'a, str>),
+    /// The JSON text of a member of `ai_log`.
+    Json(&'a str),
+}
+
+/// True for the ways in which the gateway writes that there is no value (`reference/gateway-logs.md` §10).
+pub fn is_marker(text: &str) -> bool {
+    matches!(text.trim(), "" | "-" | "<nil>" | "null")
+}
+
+impl<'a> Value<'a> {
+    /// The value of a field, if it has one.
+    pub fn of_field(field: Option<&'a [u8]>) -> Option<Self> {
+        let value = Self::Text(String::from_utf8_lossy(field?));
+        (!value.is_absent()).then_some(value)
+    }
+
+    /// True if the value is a marker for none, or an empty list.
+    pub fn is_absent(&self) -> bool {
+        match self {
+            Self::Text(text) => is_marker(text),
+            Self::Json(json) => matches!(*json, "null" | "[]" | "{}") || json_string(json).is_some_and(|text| is_marker(&text)),
+        }
+    }
+
+    /// The value as text: a JSON string without its quotes, every other JSON as it is written. `None` if absent.
+    pub fn text(&self) -> Option<Cow<'a, str>> {
+        let text = match self {
+            Self::Text(text) => text.clone(),
+            Self::Json(json) => json_string(json).unwrap_or(Cow::Borrowed(json)),
+        };
+        (!is_marker(&text)).then_some(text)
+    }
+
+    /// The JSON object or array that the value is, or holds as text. `None` for anything else.
+    pub fn json(&self) -> Option<Cow<'a, str>> {
+        let text = self.text()?;
+        let structured = text.trim_start().starts_with(['{', '[']);
+        (structured && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()).then_some(text)
+    }
+
+    /// A count of tokens: a whole number from 0, also as text or with a zero fraction. Never negative, never wrapped.
+    pub fn count(&self) -> Option<u64> {
+        let text = self.text()?;
+        let text = text.trim();
+        text.parse().ok().or_else(|| whole(text.parse().ok()?)).filter(|count| (*count as f64) <= MAX_COUNT)
+    }
+
+    /// A duration in milliseconds; fractions are cut off, nonsense is `None`.
+    pub fn milliseconds(&self) -> Option<u64> {
+        let text = self.text()?;
+        let text = text.trim();
+        let milliseconds = text.parse().ok().or_else(|| cut_off(text.parse().ok()?))?;
+        (milliseconds <= MAX_MILLISECONDS).then_some(milliseconds)
+    }
+}
+
+/// The text of a JSON string, borrowed where nothing is escaped.
+fn json_string(json: &str) -> Option<Cow<'_, str>> {
+    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+    if !inner.contains('\\') {
+        return Some(Cow::Borrowed(inner));
+    }
+    serde_json::from_str(json).ok().map(Cow::Owned)
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked first")]
+fn cut_off(number: f64) -> Option<u64> {
+    (0.0..=MAX_COUNT).contains(&number).then_some(number as u64)
+}
+
+fn whole(number: f64) -> Option<u64> {
+    cut_off(number).filter(|_| number.fract() == 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value<'_> {
+        Value::Text(Cow::Borrowed(text))
+    }
+
+    #[test]
+    fn every_marker_is_absent_in_both_forms() {
+        for marker in ["", "-", "<nil>", "null", " "] {
+            assert!(text(marker).is_absent(), "{marker:?}");
+            assert!(Value::Json(&format!("\"{marker}\"")).is_absent(), "{marker:?}");
+            assert_eq!(text(marker).text(), None);
+        }
+        for json in ["null", "[]", "{}"] {
+            assert!(Value::Json(json).is_absent(), "{json}");
+        }
+        assert!(!Value::Json("0").is_absent() && !text("0").is_absent());
+    }
+
+    #[test]
+    fn counts_are_read_in_every_form_and_never_wrap() {
+        for (value, count) in [("25", Some(25)), ("12.0", Some(12)), ("0", Some(0)), ("-3", None), ("1.5", None), ("1e400", None)] {
+            assert_eq!(text(value).count(), count, "{value}");
+            assert_eq!(Value::Json(value).count(), count, "{value}");
+            assert_eq!(Value::Json(&format!("\"{value}\"")).count(), count, "{value}");
+        }
+        assert_eq!(Value::Json("18446744073709551615").count(), None);
+        assert_eq!(Value::Json("-").count(), None);
+    }
+
+    #[test]
+    fn durations_lose_their_fraction_and_nonsense() {
+        for (value, duration) in [("371", Some(371)), ("371.9", Some(371)), ("-1", None), ("604800001", None), ("NaN", None)] {
+            assert_eq!(text(value).milliseconds(), duration, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_json_string_is_borrowed_where_nothing_is_escaped() {
+        assert!(matches!(Value::Json("\"plain\"").text(), Some(Cow::Borrowed("plain"))));
+        assert_eq!(Value::Json(r#""a\nb\u003c""#).text().unwrap(), "a\nb<");
+        assert_eq!(Value::Json(r#"["x"]"#).text().unwrap(), r#"["x"]"#);
+    }
+
+    #[test]
+    fn json_is_found_as_a_value_and_inside_a_string() {
+        assert_eq!(Value::Json(r#"{"a":1}"#).json().unwrap(), r#"{"a":1}"#);
+        assert_eq!(Value::Json(r#""{\"a\":1}""#).json().unwrap(), r#"{"a":1}"#);
+        assert_eq!(text("[map[role:user]]").json(), None);
+        assert_eq!(text("7").json(), None);
+    }
+}

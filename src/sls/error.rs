@@ -1,0 +1,226 @@
+//! What can go wrong with SLS, and what each answer means. Pure: one verdict table, tested over the published errors.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::protobuf::WireError;
+
+/// What to do about a refused request (`reference/sls.md` §7, table "Class").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// Try again with back-off.
+    Retry,
+    /// Try again, but wait longer first: a quota refills by the second.
+    RetryQuota,
+    /// Sign again with the server's time, once.
+    Clock,
+    /// The temporary key has expired: only a new call brings a new one.
+    Credentials,
+    /// The range is gone or was never there.
+    CursorGone,
+    /// Configuration, or a bug of ours: trying again changes nothing.
+    Permanent,
+}
+
+/// The JSON body of a refusal. Unknown members are ignored.
+#[derive(Debug, Default, Deserialize)]
+struct ErrorBody {
+    #[serde(default, rename = "errorCode")]
+    code: String,
+    #[serde(default, rename = "errorMessage")]
+    message: String,
+}
+
+/// A refusal of the service: status, code and request id. Its message is read for the verdict and then dropped, because it may name
+/// keys and resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// `errorCode`, cut to letters; empty where a proxy answered.
+    pub code: String,
+    /// `x-log-requestid`, for a support ticket.
+    pub request_id: String,
+    /// What to do about it.
+    pub class: ErrorClass,
+}
+
+impl Refusal {
+    /// Reads an answer with a status other than 200.
+    pub fn read(status: u16, body: &[u8], request_id: &str) -> Self {
+        let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+        let class = classify(status, &body.code, &body.message);
+        Self { status, code: printable(&body.code), request_id: printable(request_id), class }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let code = if self.code.is_empty() { "no error code" } else { &self.code };
+        write!(formatter, "status {}, {code}, request id {}", self.status, self.request_id)
+    }
+}
+
+/// The class of an answer. Codes are matched without case; the same code comes with different statuses, so the code decides first
+/// (`reference/sls.md` §7 and §9).
+fn classify(status: u16, code: &str, message: &str) -> ErrorClass {
+    use ErrorClass::{Clock, Credentials, CursorGone, Permanent, Retry, RetryQuota};
+    let code = code.to_ascii_lowercase();
+    match code.as_str() {
+        "internalservererror" | "requesttimeout" | "serverbusy" => Retry,
+        "requesttimeexpired" | "requesttimetooskewed" => Clock,
+        "securitytokenexpired" | "securitytoken.expired" => Credentials,
+        "unauthorized" if says_token_expired(message) => Credentials,
+        "shardnotexist" => CursorGone,
+        _ if code.contains("invalidcursor") => CursorGone,
+        "projectforbidden" | "projectquotaexceed" | "quotaexceed" | "exceedquota" => Permanent,
+        _ => match status {
+            403 => RetryQuota,
+            408 | 429 | 500.. => Retry,
+            _ => Permanent,
+        },
+    }
+}
+
+fn says_token_expired(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("security token") && message.contains("expired")
+}
+
+/// Letters, digits and `.-_` of a server's word, at most 64: enough to look it up, too little to carry anything else.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || ".-_".contains(*c)).take(64).collect()
+}
+
+/// Why a page could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PullError {
+    /// The service refused.
+    #[error("SLS refused the request ({0})")]
+    Refused(Refusal),
+    /// No answer: connection, TLS, time-out, or a body that broke off.
+    #[error("no whole answer from SLS: {0}")]
+    Transport(TransportKind),
+    /// A page that cannot be what the service meant: sizes that disagree, damaged compression, a missing cursor.
+    #[error("the answer of SLS is damaged: {0}")]
+    Damaged(Damage),
+    /// One log group larger than the memory of the smallest instance allows.
+    #[error("one log group has {bytes} bytes; at most {limit} can be read")]
+    TooLarge {
+        /// Its decoded size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The service stopped moving before the end of the range.
+    #[error("SLS answers the same cursor again before the end of the range")]
+    Stalled,
+}
+
+/// What was wrong with a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// `x-log-cursor` is absent: without it nobody knows where to go on.
+    #[error("the header x-log-cursor is missing")]
+    NoCursor,
+    /// The next cursor is smaller than the one asked for.
+    #[error("the next cursor lies before the one that was asked for")]
+    CursorBackwards,
+    /// `x-log-bodyrawsize` or another number is absent or no number.
+    #[error("the header {0} is missing or not a number")]
+    BadHeader(&'static str),
+    /// A compression that was not asked for and is not known.
+    #[error("the page has an unknown compression")]
+    UnknownCompression,
+    /// The body does not decompress.
+    #[error("the page does not decompress")]
+    Decompression,
+    /// The body decompresses to another size than the header says.
+    #[error("the page has another size than its header says")]
+    WrongSize,
+    /// The protobuf framing between log groups is broken.
+    #[error("the page cannot be divided into log groups: {0}")]
+    Framing(WireError),
+}
+
+/// The ways a request can end without an answer, without the text of the library's error (it may quote URLs).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransportKind {
+    /// No connection, or no TLS.
+    #[error("could not connect")]
+    Connect,
+    /// No answer in time.
+    #[error("timed out")]
+    TimedOut,
+    /// The answer broke off, or was longer than it may be.
+    #[error("the answer broke off")]
+    Broken,
+    /// The request could not be built: a host or header value that HTTP cannot carry.
+    #[error("the request cannot be written")]
+    Unwritable,
+}
+
+impl PullError {
+    /// The wait before the next attempt, doubling with each; `None` if trying again is useless.
+    pub fn retry_wait(&self, attempt: u32) -> Option<Duration> {
+        let first = match self {
+            Self::Refused(refusal) => match refusal.class {
+                ErrorClass::Retry => Duration::from_millis(200),
+                // `reference/sls.md` §7: at least one to two seconds for quotas.
+                ErrorClass::RetryQuota => Duration::from_secs(1),
+                _ => return None,
+            },
+            Self::Transport(TransportKind::Unwritable) | Self::TooLarge { .. } => return None,
+            Self::Damaged(Damage::CursorBackwards) => return None,
+            Self::Transport(_) | Self::Damaged(_) | Self::Stalled => Duration::from_millis(200),
+        };
+        Some(first.saturating_mul(1 << attempt.min(6)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_published_error_has_its_class() {
+        let vectors: serde_json::Value = serde_json::from_str(include_str!("../../tests/fixtures/sls-vectors.json")).unwrap();
+        let mut seen = 0;
+        for vector in vectors["errors"].as_array().unwrap() {
+            let status = u16::try_from(vector["http_status"].as_u64().unwrap()).unwrap();
+            let refusal = Refusal::read(status, vector["body"].as_str().unwrap().as_bytes(), "5F");
+            let class = match vector["class"].as_str().unwrap() {
+                "retry" => ErrorClass::Retry,
+                "retry_quota" => ErrorClass::RetryQuota,
+                "clock" => ErrorClass::Clock,
+                "credentials" => ErrorClass::Credentials,
+                "cursor_gone" => ErrorClass::CursorGone,
+                "permanent" => ErrorClass::Permanent,
+                other => panic!("{other}"),
+            };
+            assert_eq!(refusal.class, class, "{vector}");
+            assert_eq!(refusal.code, vector["code"].as_str().unwrap_or_default());
+            seen += 1;
+        }
+        assert_eq!(seen, 26);
+    }
+
+    #[test]
+    fn a_refusal_prints_no_text_of_the_server() {
+        let body = br#"{"errorCode":"Weird code! sentinel","errorMessage":"sentinel message"}"#;
+        let refusal = Refusal::read(401, body, "id\nsentinel-not-removed");
+        assert_eq!(refusal.to_string(), "status 401, Weirdcodesentinel, request id idsentinel-not-removed");
+    }
+
+    #[test]
+    fn quotas_wait_longer_than_other_errors_and_permanent_ones_not_at_all() {
+        let refused = |status, code: &str| {
+            PullError::Refused(Refusal::read(status, format!(r#"{{"errorCode":"{code}"}}"#).as_bytes(), ""))
+        };
+        assert_eq!(refused(403, "ReadQuotaExceed").retry_wait(0), Some(Duration::from_secs(1)));
+        assert_eq!(refused(500, "InternalServerError").retry_wait(2), Some(Duration::from_millis(800)));
+        assert_eq!(refused(401, "SignatureNotMatch").retry_wait(0), None);
+        assert_eq!(PullError::Damaged(Damage::CursorBackwards).retry_wait(0), None);
+    }
+}

@@ -1,0 +1,267 @@
+//! Walks `[begin, end)` of one shard, page by page: never past the end, never past the deadline, never more in memory than allowed.
+//!
+//! The stop rules are those of `reference/sls.md` §2, "When to stop". It knows pages and groups, not what is in a log.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::budget::{CallBudget, PageAllowance};
+use super::client::Shard;
+use super::cursor::Cursor;
+use super::decode::{self, GroupView};
+use super::error::{Damage, ErrorClass, PullError};
+use super::page::{MAX_GROUP_BYTES, PageHead, SOFT_PAGE_BYTES};
+use crate::deadline::Deadline;
+
+/// Log groups asked for at first, while their size is unknown. The service allows 1 to 1000.
+const FIRST_COUNT: u32 = 10;
+
+/// The most log groups one request may ask for (`reference/sls.md` §2).
+const MAX_COUNT: u32 = 1000;
+
+/// The decoded size that pages are steered to. Bytes. Large enough that a request's overhead vanishes, small enough for 128 MB.
+const TARGET_PAGE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// How often one page is asked for before the call gives up. With doubling waits from 200 ms this is about three seconds.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// The longest that one request to SLS may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Half-open range of one shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// First position to read.
+    pub begin: Cursor,
+    /// First position not to read.
+    pub end: Cursor,
+}
+
+/// One page of decoded log groups. Holding it holds its share of the memory budget.
+#[derive(Debug)]
+pub struct Page {
+    bytes: Vec<u8>,
+    kept: usize,
+    first_group: Option<u64>,
+    _allowance: [Option<PageAllowance>; 2],
+}
+
+impl Page {
+    /// The groups that belong to the range, each with its number where the service tells it.
+    pub fn groups(&self) -> impl Iterator<Item = (Option<u64>, GroupView<'_>)> {
+        let numbered = decode::groups(&self.bytes).filter_map(Result::ok).take(self.kept).enumerate();
+        numbered.map(|(index, group)| (self.first_group.map(|first| first + index as u64), group))
+    }
+
+    /// Decoded bytes.
+    pub fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// True for a page without a single byte.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// Why reading stopped before the end, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read on from cursor {cursor} (end {end}): {error}")]
+pub struct ReadFailure {
+    /// What went wrong.
+    #[source]
+    pub error: PullError,
+    /// The first position that was not read.
+    pub cursor: Cursor,
+    /// The end of the range.
+    pub end: Cursor,
+}
+
+/// The reader of one range.
+#[derive(Debug)]
+pub struct Reader {
+    shard: Shard,
+    range: Range,
+    count: u32,
+    finished: bool,
+    budget: CallBudget,
+    deadline: Deadline,
+    requests: Arc<AtomicU64>,
+}
+
+impl Reader {
+    /// A reader at the beginning of `range`. `requests` counts every request to SLS, failed ones included.
+    pub fn new(shard: Shard, range: Range, budget: CallBudget, deadline: Deadline, requests: Arc<AtomicU64>) -> Self {
+        let finished = range.begin.is_at(&range.end);
+        Self { shard, range, count: FIRST_COUNT, finished, budget, deadline, requests }
+    }
+
+    /// The next page, `None` at the end of the range. Pages without groups are passed over: they are not the end.
+    ///
+    /// # Errors
+    /// When a page cannot be had within its attempts and the deadline, or the service breaks the rules of paging.
+    pub async fn next_page(&mut self) -> Result<Option<Page>, ReadFailure> {
+        while !self.finished {
+            let (head, page) = self.page_with_retries().await.map_err(|error| self.failure(error))?;
+            let page = self.step(&head, page).map_err(|error| self.failure(error))?;
+            if page.kept > 0 {
+                return Ok(Some(page));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the next page begins.
+    pub fn cursor(&self) -> &Cursor {
+        &self.range.begin
+    }
+
+    fn failure(&self, error: PullError) -> ReadFailure {
+        ReadFailure { error, cursor: self.range.begin.clone(), end: self.range.end.clone() }
+    }
+
+    async fn page_with_retries(&mut self) -> Result<(PageHead, Page), PullError> {
+        let mut attempt = 0;
+        let mut clock_corrected = false;
+        loop {
+            let error = match self.attempt().await {
+                Ok(page) => return Ok(page),
+                Err(PullError::TooLarge { bytes, .. }) if self.count > 1 => {
+                    self.count = fewer(self.count, bytes);
+                    continue;
+                }
+                Err(PullError::Refused(refusal)) if refusal.class == ErrorClass::Clock && !clock_corrected => {
+                    clock_corrected = true;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            attempt += 1;
+            match error.retry_wait(attempt - 1) {
+                Some(wait) if attempt < MAX_ATTEMPTS && self.deadline.sleep(jittered(wait)).await => {}
+                _ => return Err(error),
+            }
+        }
+    }
+
+    async fn attempt(&self) -> Result<(PageHead, Page), PullError> {
+        let expected = self.budget.page(TARGET_PAGE_BYTES).await;
+        let timeout = REQUEST_TIMEOUT.min(self.deadline.left());
+        self.requests.fetch_add(1, Relaxed);
+        let answer = self.shard.pull(&self.range.begin, &self.range.end, self.count, timeout).await?;
+        let head = answer.head().clone();
+        let extra = self.room_for(&head).await?;
+        let bytes = head.unpack(answer.body(head.packed_limit()).await?)?;
+        let groups = count_groups(&bytes)?;
+        self.check_direction(&head)?;
+        let page = Page { first_group: first_group(&head, groups), kept: groups, bytes, _allowance: [Some(expected), extra] };
+        Ok((head, page))
+    }
+
+    /// Refuses a page that is too large before anything is allocated for it, and waits for room for a large one.
+    async fn room_for(&self, head: &PageHead) -> Result<Option<PageAllowance>, PullError> {
+        let bytes = head.raw_size.unwrap_or(SOFT_PAGE_BYTES);
+        let limit = if self.count > 1 { SOFT_PAGE_BYTES } else { MAX_GROUP_BYTES };
+        if bytes > limit {
+            return Err(PullError::TooLarge { bytes, limit });
+        }
+        Ok(if bytes > TARGET_PAGE_BYTES { Some(self.budget.page(bytes - TARGET_PAGE_BYTES).await) } else { None })
+    }
+
+    fn check_direction(&self, head: &PageHead) -> Result<(), PullError> {
+        match head.next.compare(&self.range.begin) {
+            Some(Ordering::Less) => Err(PullError::Damaged(Damage::CursorBackwards)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Moves on by one page: drops groups behind the end, decides whether the end is reached.
+    fn step(&mut self, head: &PageHead, mut page: Page) -> Result<Page, PullError> {
+        self.count = next_count(self.count, page.kept, page.len());
+        let past_end = head.next.compare(&self.range.end) == Some(Ordering::Greater);
+        if head.next.is_at(&self.range.end) || past_end {
+            self.finished = true;
+            page.kept = kept_before(&self.range.end, page.first_group, page.kept);
+        } else if head.next.is_at(&self.range.begin) {
+            return Err(PullError::Stalled);
+        }
+        self.range.begin = if past_end { self.range.end.clone() } else { head.next.clone() };
+        Ok(page)
+    }
+}
+
+/// How many of a page's groups lie before `end`: a server that ignores the end sends more (`reference/sls.md` §2).
+fn kept_before(end: &Cursor, first_group: Option<u64>, groups: usize) -> usize {
+    match (end.number(), first_group) {
+        (Some(end), Some(first)) => groups.min(usize::try_from(end.saturating_sub(first)).unwrap_or(usize::MAX)),
+        _ => groups,
+    }
+}
+
+/// Number of the first group of a page: from `x-log-read-last-cursor`, else counted back from the next cursor.
+fn first_group(head: &PageHead, groups: usize) -> Option<u64> {
+    let behind_last = head.last_group.map(|last| last.saturating_add(1)).or(head.next.number())?;
+    behind_last.checked_sub(groups as u64)
+}
+
+fn count_groups(page: &[u8]) -> Result<usize, PullError> {
+    decode::groups(page).try_fold(0, |count, group| group.map(|_| count + 1)).map_err(|error| PullError::Damaged(Damage::Framing(error)))
+}
+
+/// How many groups to ask for next, so that a page comes near its target size; grows by eight at most, since groups differ.
+fn next_count(count: u32, groups: usize, bytes: u64) -> u32 {
+    let Some(average) = bytes.checked_div(groups as u64) else { return count };
+    let fitting = u32::try_from(TARGET_PAGE_BYTES / average.max(1)).unwrap_or(MAX_COUNT);
+    fitting.clamp(1, count.saturating_mul(8).min(MAX_COUNT))
+}
+
+/// How many groups to ask for after a page of `bytes` was too large for `count` of them.
+fn fewer(count: u32, bytes: u64) -> u32 {
+    let fitting = u64::from(count) * TARGET_PAGE_BYTES / bytes.max(1);
+    u32::try_from(fitting).unwrap_or(1).clamp(1, count / 2)
+}
+
+/// Half to all of a wait, so that functions that failed together do not come back together.
+fn jittered(wait: Duration) -> Duration {
+    wait.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_for_as_many_groups_as_fit_the_target() {
+        assert_eq!(next_count(10, 10, 10 * 1024), 80);
+        assert_eq!(next_count(80, 80, 80 * 1024), 640);
+        assert_eq!(next_count(640, 640, 640 * 1024), 1000);
+        assert_eq!(next_count(1000, 4, 4 * TARGET_PAGE_BYTES), 1);
+        assert_eq!(next_count(10, 0, 0), 10);
+    }
+
+    #[test]
+    fn asks_for_fewer_groups_after_a_page_that_was_too_large() {
+        assert_eq!(fewer(10, 10 * TARGET_PAGE_BYTES), 1);
+        assert_eq!(fewer(100, 10 * TARGET_PAGE_BYTES), 10);
+        assert_eq!(fewer(2, SOFT_PAGE_BYTES + 1), 1);
+        assert_eq!(fewer(1000, u64::MAX), 1);
+    }
+
+    #[test]
+    fn groups_behind_the_end_are_dropped_by_their_own_number() {
+        assert_eq!(kept_before(&Cursor::from_number(104), Some(100), 6), 4);
+        assert_eq!(kept_before(&Cursor::from_number(104), Some(104), 6), 0);
+        assert_eq!(kept_before(&Cursor::from_number(104), Some(100), 3), 3);
+        assert_eq!(kept_before(&Cursor::new("opaque"), Some(100), 6), 6);
+    }
+
+    #[test]
+    fn numbers_the_groups_of_a_page_from_its_last_one() {
+        let head = |last_group| PageHead { next: Cursor::from_number(50), raw_size: Some(1), packing: super::super::page::Packing::Plain, last_group };
+        assert_eq!(first_group(&head(Some(22)), 3), Some(20));
+        assert_eq!(first_group(&head(None), 3), Some(47));
+        assert_eq!(first_group(&head(Some(1)), 3), None);
+    }
+}

@@ -1,0 +1,148 @@
+//! A gateway call → an observation: the one place that puts the judgements together. Pure.
+//!
+//! | of the observation | from |
+//! |---|---|
+//! | trace id, span id, start | `ids`, `time`: the record alone |
+//! | type | the kind of call: tool, agent, embedding, rerank → retriever, all other model calls → generation |
+//! | name | API name, else route; a tool's own name; trace name: API name or route |
+//! | model | as the reply reported it, else as asked for; placeholders of plugins are none |
+//! | user, session | `consumer`, `session_id` (never `chat_id`, which names one reply) |
+//! | tags | the operator's, and verdicts with few values: `cache:hit`, `ratelimit:limited`, `safecheck:deny`, `fallback` |
+//! | level, status message | `outcome` |
+//! | usage | `usage`; zero for a call that failed without counts |
+
+use std::borrow::Cow;
+
+use super::content::{self, content};
+use super::ids::identity;
+use super::metadata::{Findings, metadata};
+use super::outcome::{is_denied, outcome};
+use super::ownership::{Place, place};
+use super::settings::{JoinUsage, TraceSettings};
+use super::time::times;
+use super::usage::{Usage, usage};
+use super::{Level, Observation, ObservationType, TraceAttributes, TraceId};
+use crate::gateway::{CallKind, GatewayCall, Value};
+use crate::sls::LogRecord;
+
+/// The longest user id, session id, name and tag. Characters. The SDKs drop longer ones (`reference/langfuse.md` §7); here they are cut.
+const MAX_ATTRIBUTE_CHARS: usize = 200;
+
+/// What plugins write instead of a model's name (`reference/gateway-logs.md` §4).
+const NO_MODEL: [&str; 4] = ["unknown", "UNKNOWN", "from-cache", "from-security-guard"];
+
+/// The observation of a call.
+pub fn observation<'a>(record: &LogRecord<'_>, call: &GatewayCall<'a>, settings: &'a TraceSettings) -> Observation<'a> {
+    let identity = identity(record, call.envelope);
+    let place = place(call, identity.trace_id, settings.ownership);
+    let times = times(call, record.time);
+    let outcome = outcome(call);
+    let usage = usage(call).or_else(|| (outcome.level == Level::Error).then(Usage::zero));
+    let content = content(call);
+    let cut = content::is_cut(&content);
+    let findings = Findings { identity, place, usage: usage.as_ref(), join_usage: settings.join_usage, cut };
+    let metadata = metadata(call, &findings);
+    let counted = place == Place::Root || settings.join_usage == JoinUsage::Usage;
+    Observation {
+        trace_id: identity.trace_id,
+        span_id: identity.span_id,
+        parent: parent(place),
+        kind: kind(call.kind),
+        name: name(call),
+        start_ms: times.start_ms,
+        end_ms: times.end_ms,
+        completion_start_ms: times.completion_start_ms,
+        level: outcome.level,
+        status_message: outcome.message,
+        model: if counted { model(call) } else { None },
+        usage: usage.filter(|_| counted),
+        input: content.input,
+        output: content.output,
+        environment: settings.environment.as_deref(),
+        trace: (place == Place::Root).then(|| trace_attributes(call, settings)),
+        metadata,
+    }
+}
+
+/// The rule of the Langfuse SDKs (OpenTelemetry's `TraceIdRatioBased`): the low 64 bits of the trace id against the rate, so that an
+/// application that samples with the same rate keeps the same traces.
+pub fn is_sampled(trace_id: TraceId, rate: f64) -> bool {
+    let mut low = [0; 8];
+    low.copy_from_slice(&trace_id.0[8..]);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of 0 to 1 times 2^64 fits 65 bits")]
+    let bound = (rate.clamp(0.0, 1.0) * 18_446_744_073_709_551_616.0).round() as u128;
+    u128::from(u64::from_be_bytes(low)) < bound
+}
+
+fn parent(place: Place) -> Option<super::SpanId> {
+    match place {
+        Place::Root => None,
+        Place::Joined { parent } => Some(parent),
+    }
+}
+
+fn kind(kind: CallKind) -> ObservationType {
+    match kind {
+        CallKind::Embedding => ObservationType::Embedding,
+        CallKind::Rerank => ObservationType::Retriever,
+        CallKind::Tool => ObservationType::Tool,
+        CallKind::Agent => ObservationType::Agent,
+        CallKind::Chat | CallKind::Completion | CallKind::Image | CallKind::Audio => ObservationType::Generation,
+    }
+}
+
+fn name<'a>(call: &GatewayCall<'a>) -> Cow<'a, str> {
+    let tool = call.ai.mcp_tool_name.as_ref().filter(|_| call.kind == CallKind::Tool).and_then(Value::text);
+    tool.or_else(|| tool_in_details(call)).map_or_else(|| api_name(call), bounded)
+}
+
+/// `mcp:tools/call:<server>/<tool>:result` names the tool where `ai_log` does not.
+fn tool_in_details<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
+    let details = Value::of_field(call.envelope.response_code_details).filter(|_| call.kind == CallKind::Tool)?.text()?;
+    let path = details.strip_prefix("mcp:tools/call:")?.split(':').next()?;
+    path.split_once('/').map(|(_, tool)| Cow::Owned(tool.to_owned()))
+}
+
+fn api_name<'a>(call: &GatewayCall<'a>) -> Cow<'a, str> {
+    let api = call.ai.api.as_ref().and_then(Value::text);
+    let route = || Value::of_field(call.envelope.route_name).and_then(|route| route.text());
+    api.or_else(route).map_or(Cow::Borrowed("ai-gateway call"), bounded)
+}
+
+fn model<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
+    let real = |value: Option<Value<'a>>| value.and_then(|value| value.text()).filter(|name| !NO_MODEL.contains(&name.as_ref()));
+    real(call.either(call.envelope.model, &call.ai.model)).or_else(|| real(call.ai.request_model.clone())).map(bounded)
+}
+
+fn trace_attributes<'a>(call: &GatewayCall<'a>, settings: &'a TraceSettings) -> TraceAttributes<'a> {
+    let consumer = call.either(call.envelope.consumer, &call.ai.consumer).and_then(|value| value.text());
+    TraceAttributes {
+        name: api_name(call),
+        // `none` is the label of callers without authentication (`reference/gateway-logs.md` §10).
+        user_id: consumer.filter(|name| name != "none").map(bounded),
+        session_id: call.ai.session_id.as_ref().and_then(Value::text).map(bounded),
+        tags: tags(call, settings),
+        release: settings.release.as_deref(),
+        version: settings.version.as_deref(),
+    }
+}
+
+fn tags<'a>(call: &GatewayCall<'a>, settings: &'a TraceSettings) -> Vec<Cow<'a, str>> {
+    let verdict = |prefix: &str, value: &Option<Value<'a>>| {
+        let word = value.as_ref().and_then(Value::text)?;
+        Some(bounded(Cow::Owned(format!("{prefix}:{word}"))))
+    };
+    let mut tags: Vec<_> = settings.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())).collect();
+    tags.extend(verdict("cache", &call.ai.cache_status));
+    tags.extend(verdict("ratelimit", &call.ai.token_ratelimit_status));
+    tags.extend(is_denied(call).then_some(Cow::Borrowed("safecheck:deny")));
+    tags.extend(call.ai.fallback_from.as_ref().filter(|value| !value.is_absent()).map(|_| Cow::Borrowed("fallback")));
+    tags
+}
+
+fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_ATTRIBUTE_CHARS) {
+        Some(_) => Cow::Owned(text.chars().take(MAX_ATTRIBUTE_CHARS - 1).chain(['…']).collect()),
+        None => text,
+    }
+}
