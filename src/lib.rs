@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod deadline;
+pub mod error;
 pub mod delivery;
 #[cfg(feature = "emulator")]
 pub mod emulator;

@@ -1,8 +1,19 @@
-//! One Langfuse project: where it is and how to speak to it.
+//! One Langfuse project: where it is, how to speak to it, and whether it is being left alone. The only module that opens connections to it.
 
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use tokio::time::Instant;
+
+use super::answer::{Answer, MAX_ANSWER_BYTES};
+use super::request::Body;
+use super::verdict::Block;
 use crate::secret::Secret;
+use crate::tls;
 
 /// `LANGFUSE_INGESTION`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,4 +54,113 @@ pub struct DestinationSettings {
     pub compression: Compression,
     /// `SSL_CERT_FILE`: further trusted roots as DER, beside the bundled ones.
     pub extra_roots: Vec<Vec<u8>>,
+}
+
+/// How long a warm instance leaves a destination alone that refused its keys (`design.md` decision 5).
+const PAUSE: Duration = Duration::from_secs(300);
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One Langfuse project as a value: address, keys, connections and what is known of its state. Nothing of it is global.
+#[derive(Debug)]
+pub struct Destination {
+    settings: DestinationSettings,
+    authorization: HeaderValue,
+    http: reqwest::Client,
+    now: fn() -> SystemTime,
+    paused: Mutex<Option<Pause>>,
+}
+
+/// A destination that is left alone for a while, and why.
+#[derive(Clone, Debug)]
+struct Pause {
+    until: Instant,
+    block: Block,
+}
+
+/// Why a destination could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DestinationError {
+    /// The TLS library could not be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP library could not be set up.
+    #[error("the HTTP client cannot be set up: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+impl Destination {
+    /// A destination; `now` reads dates in answers.
+    ///
+    /// # Errors
+    /// When TLS or HTTP cannot be set up.
+    pub fn new(settings: DestinationSettings, now: fn() -> SystemTime) -> Result<Self, DestinationError> {
+        let http = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::client_config(&settings.extra_roots)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        let authorization = basic(&settings);
+        Ok(Self { settings, authorization, http, now, paused: Mutex::new(None) })
+    }
+
+    /// What the operator said about it.
+    pub fn settings(&self) -> &DestinationSettings {
+        &self.settings
+    }
+
+    /// Sends a body to `path` and reads the whole answer, within the request time-out and `left`. `None`: no answer came.
+    pub async fn post(&self, path: &str, body: &Body, left: Duration) -> Option<Answer> {
+        let mut request = self
+            .http
+            .post(format!("{}{path}", self.settings.base_url))
+            .timeout(self.settings.request_timeout.min(left))
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header("x-langfuse-ingestion-version", "4")
+            .header("x-langfuse-sdk-name", "sls-to-langfuse")
+            .header("x-langfuse-sdk-version", env!("CARGO_PKG_VERSION"));
+        if let Some(encoding) = body.encoding {
+            request = request.header(CONTENT_ENCODING, encoding);
+        }
+        self.answer(request.body(body.wire.clone()).send().await.ok()?).await
+    }
+
+    async fn answer(&self, mut response: reqwest::Response) -> Option<Answer> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.ok()? {
+            let room = MAX_ANSWER_BYTES - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+        Some(Answer::new(response.status().as_u16(), response.headers(), body, (self.now)()))
+    }
+
+    /// Leaves the destination alone from now on, if the block is of the kind that waits.
+    pub fn pause(&self, block: &Block) {
+        if block.pauses() {
+            *self.lock() = Some(Pause { until: Instant::now() + PAUSE, block: block.clone() });
+        }
+    }
+
+    /// The block for which the destination is being left alone, and for how long still.
+    pub fn paused(&self) -> Option<(Block, Duration)> {
+        let pause = self.lock().clone()?;
+        let left = pause.until.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some((pause.block, left))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Pause>> {
+        self.paused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn basic(settings: &DestinationSettings) -> HeaderValue {
+    let pair = format!("{}:{}", settings.public_key, settings.secret_key.expose());
+    // Base64 is always a valid header value.
+    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
 }

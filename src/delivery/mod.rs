@@ -1,3 +1,74 @@
-//! Delivery.
+//! Sends encoded observations to a destination and says for each of them what became of it.
+//!
+//! It reads answers, waits, divides and tries again. It knows neither logs nor pages, and of an observation only where it came from.
 
+pub mod answer;
+pub mod backoff;
+pub mod call;
 pub mod destination;
+pub mod request;
+pub mod verdict;
+
+use crate::error::Failure;
+
+/// What became of one observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The destination has it.
+    Delivered,
+    /// The destination will never take it: `reason` and the status of its answer.
+    DeadLetter {
+        /// Why.
+        reason: DeadLetterReason,
+        /// HTTP status that decided it.
+        status: u16,
+    },
+    /// Unknown or not yet: the call must fail, so that it comes again.
+    Undone,
+}
+
+/// Why a record goes to the dead letters (`design.md` §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeadLetterReason {
+    /// Refused even when alone.
+    Refused,
+    /// Too large even when alone.
+    TooLarge,
+    /// Damaged in the log: it cannot be read.
+    Damaged,
+}
+
+impl DeadLetterReason {
+    /// The name in reports and dead letters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
+/// What sending cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendStats {
+    /// Requests, repeated ones included.
+    pub requests: u64,
+    /// Requests that repeated an earlier one.
+    pub retries: u64,
+    /// Bytes of request bodies before compression, of requests that were accepted.
+    pub body_bytes: u64,
+    /// Bytes of request bodies as sent, of all requests.
+    pub wire_bytes: u64,
+}
+
+/// What became of a whole batch.
+#[derive(Debug)]
+pub struct BatchReport {
+    /// One outcome per observation, in the order of the batch.
+    pub outcomes: Vec<Outcome>,
+    /// What it cost.
+    pub stats: SendStats,
+    /// Why something is undone.
+    pub failure: Option<Failure>,
+}

@@ -4,3 +4,4 @@
 //! the real service is a defect. They bind to 127.0.0.1 only and treat what they get as hostile.
 
 pub mod server;
+pub mod sls;

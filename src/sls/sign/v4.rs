@@ -99,11 +99,12 @@ fn canonical_query(query: &[(&str, &str)]) -> String {
 
 /// RFC 3986: everything but unreserved characters becomes `%XX` of its UTF-8 bytes.
 fn encoded(value: &str) -> String {
-    value.bytes().fold(String::with_capacity(value.len()), |mut text, byte| {
+    let mut text = String::with_capacity(value.len());
+    for byte in value.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(byte)),
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => text.extend(["%", &format!("{byte:02X}")]),
         }
-        text
-    })
+    }
+    text
 }
