@@ -32,6 +32,13 @@ pub struct LogSettings {
     pub time_zone: String,
 }
 
+impl Default for LogSettings {
+    fn default() -> Self {
+        let own = OWN_CRATES.map(|name| (name, LevelFilter::INFO));
+        Self { format: None, filter: Targets::new().with_default(FOREIGN_CAP).with_targets(own), time_zone: "UTC".to_owned() }
+    }
+}
+
 /// A level, or `module=level`, separated by commas.
 pub(super) fn filter(text: &str) -> Result<Targets, Rule> {
     let mut general = LevelFilter::INFO;

@@ -52,7 +52,8 @@ impl CallDelivery {
 
     /// Sends a batch and settles every observation in it.
     pub async fn deliver(self, batch: Batch) -> BatchReport {
-        let mut shipment = Shipment { batch: &batch, outcomes: vec![Outcome::Undone; batch.len()], stats: SendStats::default(), failure: None };
+        let mut shipment =
+            Shipment { batch: &batch, outcomes: vec![Outcome::Undone; batch.len()], stats: SendStats::default(), failure: None };
         let whole = 0..batch.len();
         let mut waiting = vec![whole];
         while let Some(run) = waiting.pop() {
@@ -74,7 +75,8 @@ impl CallDelivery {
                 break;
             }
         }
-        BatchReport { outcomes: shipment.outcomes, stats: shipment.stats, failure: shipment.failure }
+        let outcomes = batch.sources().iter().copied().zip(shipment.outcomes).collect();
+        BatchReport { outcomes, stats: shipment.stats, failure: shipment.failure }
     }
 
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses

@@ -10,6 +10,7 @@ pub mod request;
 pub mod verdict;
 
 use crate::error::Failure;
+use crate::export::batch::Source;
 
 /// What became of one observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +66,8 @@ pub struct SendStats {
 /// What became of a whole batch.
 #[derive(Debug)]
 pub struct BatchReport {
-    /// One outcome per observation, in the order of the batch.
-    pub outcomes: Vec<Outcome>,
+    /// One outcome per source position, in the order of the batch.
+    pub outcomes: Vec<(Source, Outcome)>,
     /// What it cost.
     pub stats: SendStats,
     /// Why something is undone.

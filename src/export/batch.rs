@@ -68,7 +68,8 @@ impl Batch {
 
     /// The encoded bytes of some neighbours. Indices beyond the end count as the end.
     pub fn bytes_of(&self, range: &Range<usize>) -> &[u8] {
-        let end_of = |count: usize| count.checked_sub(1).and_then(|last| self.ends.get(last.min(self.ends.len() - 1))).copied().unwrap_or(0);
+        let end_of =
+            |count: usize| count.checked_sub(1).and_then(|last| self.ends.get(last.min(self.ends.len() - 1))).copied().unwrap_or(0);
         &self.bytes[end_of(range.start)..end_of(range.end.max(range.start))]
     }
 }

@@ -113,7 +113,8 @@ mod tests {
 
     #[test]
     fn a_reply_carries_its_thoughts_and_tool_calls_in_the_known_form() {
-        let message = Message { role: "assistant", content: None, thinking: Some("嗯\n".into()), tool_calls: Some(r#"[{"id":1}]"#.into()) };
+        let message =
+            Message { role: "assistant", content: None, thinking: Some("嗯\n".into()), tool_calls: Some(r#"[{"id":1}]"#.into()) };
         let expected = r#"{"role":"assistant","content":null,"thinking":[{"type":"thinking","content":"嗯\n"}],"tool_calls":[{"id":1}]}"#;
         assert_eq!(written(&Payload::Reply(message)), expected);
     }

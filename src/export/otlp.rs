@@ -292,7 +292,9 @@ mod tests {
         let span = spans_of(&record, &TraceSettings { release: Some("r1".into()), ..Default::default() }).remove(0);
         assert_eq!(span.parent_span_id, [0x00, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]);
         let keys: Vec<_> = attributes(&span).into_keys().collect();
-        for prefix in ["langfuse.trace.", "langfuse.user.", "langfuse.session.", "langfuse.release", "langfuse.version", "langfuse.environment"] {
+        for prefix in
+            ["langfuse.trace.", "langfuse.user.", "langfuse.session.", "langfuse.release", "langfuse.version", "langfuse.environment"]
+        {
             assert!(!keys.iter().any(|key| key.starts_with(prefix)), "{prefix}");
         }
         assert_eq!(attributes(&span)["langfuse.observation.metadata.session_id"], "sess-demo-4");

@@ -95,7 +95,9 @@ impl<'a> Envelope<'a> {
 
     /// True if at least one field is there that only an access log of a gateway has.
     pub fn is_gateway_log(&self) -> bool {
-        [self.ai_log, self.route_name, self.response_code, self.response_flags, self.request_id, self.start_time].iter().any(Option::is_some)
+        [self.ai_log, self.route_name, self.response_code, self.response_flags, self.request_id, self.start_time]
+            .iter()
+            .any(Option::is_some)
     }
 
     fn slot(&mut self, key: &[u8]) -> Option<&mut Raw<'a>> {

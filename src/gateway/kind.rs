@@ -178,7 +178,9 @@ mod tests {
 
     #[test]
     fn of_mcp_only_tool_calls_are_calls() {
-        let mcp = |details, ai_log| kind_of(&[("request_id", "r"), ("method", "POST"), ("path", "/mcp"), ("response_code_details", details), ("ai_log", ai_log)]);
+        let mcp = |details, ai_log| {
+            kind_of(&[("request_id", "r"), ("method", "POST"), ("path", "/mcp"), ("response_code_details", details), ("ai_log", ai_log)])
+        };
         assert_eq!(mcp("mcp:tools/call:docs/search:result", "-"), Ok(CallKind::Tool));
         assert_eq!(mcp("mcp:docs:tools/call:tool_not_allowed", "-"), Ok(CallKind::Tool));
         assert_eq!(mcp("via_upstream", r#"{"mcp_tool_name":"search"}"#), Ok(CallKind::Tool));

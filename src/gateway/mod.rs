@@ -53,11 +53,6 @@ impl<'a> ParsedRecord<'a> {
         Self { envelope, ai_log }
     }
 
-    /// The fields of the access log.
-    pub fn envelope(&self) -> &Envelope<'a> {
-        &self.envelope
-    }
-
     /// The record as a call.
     ///
     /// # Errors

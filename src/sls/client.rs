@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::Method;
+use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
+use prost::Message;
 
 use super::cursor::Cursor;
 use super::endpoint::Endpoint;
-use super::error::{Damage, ErrorClass, PullError, Refusal, TransportKind};
+use super::error::{Damage, ErrorClass, Refusal, SlsError, TransportKind};
 use super::page::PageHead;
 use super::sign::{self, RequestParts, SignedHeaders};
+use super::wire;
 use crate::secret::Credentials;
 
 /// The most bytes of an error answer that are read.
@@ -91,30 +94,72 @@ impl Shard {
     ///
     /// # Errors
     /// A refusal of the service, no answer within `timeout`, or headers without which the page cannot be read.
-    pub async fn pull(&self, cursor: &Cursor, end: &Cursor, count: u32, timeout: Duration) -> Result<PageAnswer, PullError> {
+    pub async fn pull(&self, cursor: &Cursor, end: &Cursor, count: u32, timeout: Duration) -> Result<PageAnswer, SlsError> {
         let count = count.to_string();
         let query = [("type", "log"), ("cursor", cursor.text()), ("count", &count), ("end_cursor", end.text())];
         let mut response = self.get(&query, timeout).await?;
-        if response.status() != http::StatusCode::OK {
-            let refusal = self.refusal(&mut response).await?;
-            return Err(PullError::Refused(refusal));
-        }
+        self.success(&mut response).await?;
         Ok(PageAnswer { head: PageHead::read(response.headers())?, response })
     }
 
-    async fn get(&self, query: &[(&str, &str)], timeout: Duration) -> Result<reqwest::Response, PullError> {
-        let path = format!("/logstores/{}/shards/{}", self.logstore, self.id);
-        let host = self.endpoint.host_header(&self.project);
-        let sent = [("x-log-apiversion", "0.6.0"), ("x-log-bodyrawsize", "0")];
-        let parts = RequestParts { method: "GET", host: &host, path: &path, query, headers: &sent, body: &[] };
-        let signed = sign::sign_v1(&parts, &self.credentials, self.client.signing_time());
-        let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.endpoint.url_base(&self.project)), query);
-        let headers = headers(&host, &sent, &signed).ok_or(PullError::Transport(TransportKind::Unwritable))?;
-        let url = url.map_err(|_| PullError::Transport(TransportKind::Unwritable))?;
-        self.client.http.get(url).headers(headers).timeout(timeout).send().await.map_err(transport)
+    /// PutLogs (`reference/sls.md` §3) into this Logstore, wherever a shard has room. Not idempotent: a repeated call can write twice.
+    ///
+    /// # Errors
+    /// A refusal of the service, or no answer within `timeout`.
+    pub async fn put_logs(&self, group: &wire::LogGroup, timeout: Duration) -> Result<(), SlsError> {
+        let raw = group.encode_to_vec();
+        let (size, body) = (raw.len().to_string(), lz4_flex::block::compress(&raw));
+        let headers = [("Content-Type", "application/x-protobuf"), ("x-log-bodyrawsize", &size), ("x-log-compresstype", "lz4")];
+        let path = format!("/logstores/{}/shards/lb", self.logstore);
+        let mut response = self.send(Method::POST, &path, &[], &headers, body, timeout).await?;
+        self.success(&mut response).await
     }
 
-    async fn refusal(&self, response: &mut reqwest::Response) -> Result<Refusal, PullError> {
+    async fn get(&self, query: &[(&str, &str)], timeout: Duration) -> Result<reqwest::Response, SlsError> {
+        let path = format!("/logstores/{}/shards/{}", self.logstore, self.id);
+        let headers = [("Accept", "application/x-protobuf"), ("Accept-Encoding", "lz4"), ("x-log-bodyrawsize", "0")];
+        self.send(Method::GET, &path, query, &headers, Vec::new(), timeout).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        headers: &[(&'static str, &str)],
+        body: Vec<u8>,
+        timeout: Duration,
+    ) -> Result<reqwest::Response, SlsError> {
+        let host = self.endpoint.host_header(&self.project);
+        let sent: Vec<_> = headers.iter().copied().chain([("x-log-apiversion", "0.6.0")]).collect();
+        let parts = RequestParts { method: method.as_str(), host: &host, path, query, headers: &sent, body: &body };
+        let signed = sign::sign_v1(&parts, &self.credentials, self.client.signing_time());
+        let unwritable = SlsError::Transport(TransportKind::Unwritable);
+        let Some(headers) = header_map(&host, &sent, &signed) else { return Err(unwritable) };
+        let Some(url) = self.url(path, query) else { return Err(unwritable) };
+        let request = self.client.http.request(method, url).headers(headers).timeout(timeout);
+        // A body of length nothing would still add Content-Length to a GET, which the service does not expect.
+        let request = if body.is_empty() { request } else { request.body(body) };
+        request.send().await.map_err(transport)
+    }
+
+    fn url(&self, path: &str, query: &[(&str, &str)]) -> Option<reqwest::Url> {
+        let mut url = reqwest::Url::parse(&format!("{}{path}", self.endpoint.url_base(&self.project))).ok()?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Some(url)
+    }
+
+    /// Refuses every answer but 200.
+    async fn success(&self, response: &mut reqwest::Response) -> Result<(), SlsError> {
+        if response.status() == http::StatusCode::OK {
+            return Ok(());
+        }
+        Err(SlsError::Refused(self.refusal(response).await?))
+    }
+
+    async fn refusal(&self, response: &mut reqwest::Response) -> Result<Refusal, SlsError> {
         let request_id = response.headers().get("x-log-requestid").and_then(|id| id.to_str().ok()).unwrap_or("-").to_owned();
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -137,16 +182,14 @@ impl PageAnswer {
     ///
     /// # Errors
     /// When the answer breaks off, is longer than `limit`, or does not come in time.
-    pub async fn body(mut self, limit: usize) -> Result<Vec<u8>, PullError> {
+    pub async fn body(mut self, limit: usize) -> Result<Vec<u8>, SlsError> {
         bounded_body(&mut self.response, limit).await
     }
 }
 
-fn headers(host: &str, sent: &[(&'static str, &str)], signed: &SignedHeaders) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(10);
+fn header_map(host: &str, sent: &[(&'static str, &str)], signed: &SignedHeaders) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(12);
     headers.insert(HOST, HeaderValue::from_str(host).ok()?);
-    headers.insert(ACCEPT, HeaderValue::from_static("application/x-protobuf"));
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("lz4"));
     for (name, value) in sent.iter().copied().chain(signed.plain.iter().map(|(name, value)| (*name, value.as_str()))) {
         headers.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?);
     }
@@ -163,11 +206,11 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-async fn bounded_body(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, PullError> {
+async fn bounded_body(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, SlsError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(transport)? {
         if body.len() + chunk.len() > limit {
-            return Err(PullError::Damaged(Damage::WrongSize));
+            return Err(SlsError::Damaged(Damage::WrongSize));
         }
         body.extend_from_slice(&chunk);
     }
@@ -175,8 +218,8 @@ async fn bounded_body(response: &mut reqwest::Response, limit: usize) -> Result<
 }
 
 /// The kind of a transport error. The library's own text quotes the URL, so it stays here.
-fn transport(error: reqwest::Error) -> PullError {
-    PullError::Transport(if error.is_timeout() {
+fn transport(error: reqwest::Error) -> SlsError {
+    SlsError::Transport(if error.is_timeout() {
         TransportKind::TimedOut
     } else if error.is_connect() {
         TransportKind::Connect

@@ -95,7 +95,7 @@ fn printable(text: &str) -> String {
 
 /// Why a page could not be had.
 #[derive(Debug, thiserror::Error)]
-pub enum PullError {
+pub enum SlsError {
     /// The service refused.
     #[error("SLS refused the request ({0})")]
     Refused(Refusal),
@@ -161,7 +161,7 @@ pub enum TransportKind {
     Unwritable,
 }
 
-impl PullError {
+impl SlsError {
     /// The wait before the next attempt, doubling with each; `None` if trying again is useless.
     pub fn retry_wait(&self, attempt: u32) -> Option<Duration> {
         let first = match self {
@@ -215,12 +215,10 @@ mod tests {
 
     #[test]
     fn quotas_wait_longer_than_other_errors_and_permanent_ones_not_at_all() {
-        let refused = |status, code: &str| {
-            PullError::Refused(Refusal::read(status, format!(r#"{{"errorCode":"{code}"}}"#).as_bytes(), ""))
-        };
+        let refused = |status, code: &str| SlsError::Refused(Refusal::read(status, format!(r#"{{"errorCode":"{code}"}}"#).as_bytes(), ""));
         assert_eq!(refused(403, "ReadQuotaExceed").retry_wait(0), Some(Duration::from_secs(1)));
         assert_eq!(refused(500, "InternalServerError").retry_wait(2), Some(Duration::from_millis(800)));
         assert_eq!(refused(401, "SignatureNotMatch").retry_wait(0), None);
-        assert_eq!(PullError::Damaged(Damage::CursorBackwards).retry_wait(0), None);
+        assert_eq!(SlsError::Damaged(Damage::CursorBackwards).retry_wait(0), None);
     }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use http::HeaderMap;
 
 use super::cursor::Cursor;
-use super::error::{Damage, PullError};
+use super::error::{Damage, SlsError};
 
 /// The largest page that is read when several groups were asked for: above it the request is repeated with fewer groups, before
 /// anything is allocated. Bytes. Four calls at once, each with one page and its compressed form, must stay under 64 MB.
@@ -43,12 +43,12 @@ impl PageHead {
     ///
     /// # Errors
     /// A missing cursor, a number that is none, an unknown compression.
-    pub fn read(headers: &HeaderMap) -> Result<Self, PullError> {
-        let next = text(headers, "x-log-cursor").filter(|text| !text.is_empty()).ok_or(PullError::Damaged(Damage::NoCursor))?;
+    pub fn read(headers: &HeaderMap) -> Result<Self, SlsError> {
+        let next = text(headers, "x-log-cursor").filter(|text| !text.is_empty()).ok_or(SlsError::Damaged(Damage::NoCursor))?;
         let raw_size = number(headers, "x-log-bodyrawsize")?;
         let packing = packing(text(headers, "x-log-compresstype").unwrap_or_default())?;
         if raw_size.is_none() && packing != Packing::Plain {
-            return Err(PullError::Damaged(Damage::BadHeader("x-log-bodyrawsize")));
+            return Err(SlsError::Damaged(Damage::BadHeader("x-log-bodyrawsize")));
         }
         let last_group = text(headers, "x-log-read-last-cursor").and_then(|text| text.trim().parse().ok());
         Ok(Self { next: Cursor::new(next), raw_size, packing, last_group })
@@ -65,39 +65,39 @@ impl PageHead {
     ///
     /// # Errors
     /// A body that does not unpack, or unpacks to another size than the header says.
-    pub fn unpack(&self, body: Vec<u8>) -> Result<Vec<u8>, PullError> {
+    pub fn unpack(&self, body: Vec<u8>) -> Result<Vec<u8>, SlsError> {
         let Some(raw_size) = self.raw_size else { return Ok(body) };
-        let size = usize::try_from(raw_size).map_err(|_| PullError::Damaged(Damage::WrongSize))?;
+        let size = usize::try_from(raw_size).map_err(|_| SlsError::Damaged(Damage::WrongSize))?;
         let raw = match self.packing {
             _ if size == 0 => return Ok(Vec::new()),
             Packing::Plain => body,
             Packing::Lz4 => lz4(&body, size)?,
             Packing::Deflate => deflate(&body, raw_size)?,
         };
-        if raw.len() == size { Ok(raw) } else { Err(PullError::Damaged(Damage::WrongSize)) }
+        if raw.len() == size { Ok(raw) } else { Err(SlsError::Damaged(Damage::WrongSize)) }
     }
 }
 
-fn packing(name: &str) -> Result<Packing, PullError> {
+fn packing(name: &str) -> Result<Packing, SlsError> {
     match name.to_ascii_lowercase().as_str() {
         "" => Ok(Packing::Plain),
         "lz4" => Ok(Packing::Lz4),
         "deflate" | "gzip" => Ok(Packing::Deflate),
-        _ => Err(PullError::Damaged(Damage::UnknownCompression)),
+        _ => Err(SlsError::Damaged(Damage::UnknownCompression)),
     }
 }
 
-fn lz4(body: &[u8], size: usize) -> Result<Vec<u8>, PullError> {
+fn lz4(body: &[u8], size: usize) -> Result<Vec<u8>, SlsError> {
     let mut raw = vec![0; size];
-    let written = lz4_flex::block::decompress_into(body, &mut raw).map_err(|_| PullError::Damaged(Damage::Decompression))?;
+    let written = lz4_flex::block::decompress_into(body, &mut raw).map_err(|_| SlsError::Damaged(Damage::Decompression))?;
     raw.truncate(written);
     Ok(raw)
 }
 
-fn deflate(body: &[u8], raw_size: u64) -> Result<Vec<u8>, PullError> {
+fn deflate(body: &[u8], raw_size: u64) -> Result<Vec<u8>, SlsError> {
     let mut raw = Vec::new();
     let mut bounded = flate2::read::ZlibDecoder::new(body).take(raw_size.saturating_add(1));
-    bounded.read_to_end(&mut raw).map_err(|_| PullError::Damaged(Damage::Decompression))?;
+    bounded.read_to_end(&mut raw).map_err(|_| SlsError::Damaged(Damage::Decompression))?;
     Ok(raw)
 }
 
@@ -105,9 +105,9 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn number(headers: &HeaderMap, name: &'static str) -> Result<Option<u64>, PullError> {
+fn number(headers: &HeaderMap, name: &'static str) -> Result<Option<u64>, SlsError> {
     let Some(text) = text(headers, name) else { return Ok(None) };
-    text.trim().parse().map(Some).map_err(|_| PullError::Damaged(Damage::BadHeader(name)))
+    text.trim().parse().map(Some).map_err(|_| SlsError::Damaged(Damage::BadHeader(name)))
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
 
-    fn head(pairs: &[(&'static str, &str)]) -> Result<PageHead, PullError> {
+    fn head(pairs: &[(&'static str, &str)]) -> Result<PageHead, SlsError> {
         let headers = pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect();
         PageHead::read(&headers)
     }
@@ -155,7 +155,7 @@ mod tests {
         let body = lz4_flex::block::compress(b"twelve bytes");
         for lie in ["11", "13", "4000"] {
             let head = head(&[("x-log-cursor", "MQ=="), ("x-log-bodyrawsize", lie), ("x-log-compresstype", "lz4")]).unwrap();
-            assert!(matches!(head.unpack(body.clone()), Err(PullError::Damaged(_))), "{lie}");
+            assert!(matches!(head.unpack(body.clone()), Err(SlsError::Damaged(_))), "{lie}");
         }
     }
 
@@ -171,7 +171,9 @@ mod tests {
         assert!(missing(&[("x-log-bodyrawsize", "0")]).contains("x-log-cursor is missing"));
         assert!(missing(&[("x-log-cursor", "MQ=="), ("x-log-compresstype", "lz4")]).contains("x-log-bodyrawsize"));
         assert!(missing(&[("x-log-cursor", "MQ=="), ("x-log-bodyrawsize", "-1")]).contains("x-log-bodyrawsize"));
-        assert!(missing(&[("x-log-cursor", "MQ=="), ("x-log-bodyrawsize", "1"), ("x-log-compresstype", "br")]).contains("unknown compression"));
+        assert!(
+            missing(&[("x-log-cursor", "MQ=="), ("x-log-bodyrawsize", "1"), ("x-log-compresstype", "br")]).contains("unknown compression")
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::budget::{CallBudget, PageAllowance};
 use super::client::Shard;
 use super::cursor::Cursor;
 use super::decode::{self, GroupView};
-use super::error::{Damage, ErrorClass, PullError};
+use super::error::{Damage, ErrorClass, SlsError};
 use super::page::{MAX_GROUP_BYTES, PageHead, SOFT_PAGE_BYTES};
 use crate::deadline::Deadline;
 
@@ -72,7 +72,7 @@ impl Page {
 pub struct ReadFailure {
     /// What went wrong.
     #[source]
-    pub error: PullError,
+    pub error: SlsError,
     /// The first position that was not read.
     pub cursor: Cursor,
     /// The end of the range.
@@ -118,21 +118,21 @@ impl Reader {
         &self.range.begin
     }
 
-    fn failure(&self, error: PullError) -> ReadFailure {
+    fn failure(&self, error: SlsError) -> ReadFailure {
         ReadFailure { error, cursor: self.range.begin.clone(), end: self.range.end.clone() }
     }
 
-    async fn page_with_retries(&mut self) -> Result<(PageHead, Page), PullError> {
+    async fn page_with_retries(&mut self) -> Result<(PageHead, Page), SlsError> {
         let mut attempt = 0;
         let mut clock_corrected = false;
         loop {
             let error = match self.attempt().await {
                 Ok(page) => return Ok(page),
-                Err(PullError::TooLarge { bytes, .. }) if self.count > 1 => {
+                Err(SlsError::TooLarge { bytes, .. }) if self.count > 1 => {
                     self.count = fewer(self.count, bytes);
                     continue;
                 }
-                Err(PullError::Refused(refusal)) if refusal.class == ErrorClass::Clock && !clock_corrected => {
+                Err(SlsError::Refused(refusal)) if refusal.class == ErrorClass::Clock && !clock_corrected => {
                     clock_corrected = true;
                     continue;
                 }
@@ -146,7 +146,7 @@ impl Reader {
         }
     }
 
-    async fn attempt(&self) -> Result<(PageHead, Page), PullError> {
+    async fn attempt(&self) -> Result<(PageHead, Page), SlsError> {
         let expected = self.budget.page(TARGET_PAGE_BYTES).await;
         let timeout = REQUEST_TIMEOUT.min(self.deadline.left());
         self.requests.fetch_add(1, Relaxed);
@@ -161,31 +161,31 @@ impl Reader {
     }
 
     /// Refuses a page that is too large before anything is allocated for it, and waits for room for a large one.
-    async fn room_for(&self, head: &PageHead) -> Result<Option<PageAllowance>, PullError> {
+    async fn room_for(&self, head: &PageHead) -> Result<Option<PageAllowance>, SlsError> {
         let bytes = head.raw_size.unwrap_or(SOFT_PAGE_BYTES);
         let limit = if self.count > 1 { SOFT_PAGE_BYTES } else { MAX_GROUP_BYTES };
         if bytes > limit {
-            return Err(PullError::TooLarge { bytes, limit });
+            return Err(SlsError::TooLarge { bytes, limit });
         }
         Ok(if bytes > TARGET_PAGE_BYTES { Some(self.budget.page(bytes - TARGET_PAGE_BYTES).await) } else { None })
     }
 
-    fn check_direction(&self, head: &PageHead) -> Result<(), PullError> {
+    fn check_direction(&self, head: &PageHead) -> Result<(), SlsError> {
         match head.next.compare(&self.range.begin) {
-            Some(Ordering::Less) => Err(PullError::Damaged(Damage::CursorBackwards)),
+            Some(Ordering::Less) => Err(SlsError::Damaged(Damage::CursorBackwards)),
             _ => Ok(()),
         }
     }
 
     /// Moves on by one page: drops groups behind the end, decides whether the end is reached.
-    fn step(&mut self, head: &PageHead, mut page: Page) -> Result<Page, PullError> {
+    fn step(&mut self, head: &PageHead, mut page: Page) -> Result<Page, SlsError> {
         self.count = next_count(self.count, page.kept, page.len());
         let past_end = head.next.compare(&self.range.end) == Some(Ordering::Greater);
         if head.next.is_at(&self.range.end) || past_end {
             self.finished = true;
             page.kept = kept_before(&self.range.end, page.first_group, page.kept);
         } else if head.next.is_at(&self.range.begin) {
-            return Err(PullError::Stalled);
+            return Err(SlsError::Stalled);
         }
         self.range.begin = if past_end { self.range.end.clone() } else { head.next.clone() };
         Ok(page)
@@ -206,8 +206,8 @@ fn first_group(head: &PageHead, groups: usize) -> Option<u64> {
     behind_last.checked_sub(groups as u64)
 }
 
-fn count_groups(page: &[u8]) -> Result<usize, PullError> {
-    decode::groups(page).try_fold(0, |count, group| group.map(|_| count + 1)).map_err(|error| PullError::Damaged(Damage::Framing(error)))
+fn count_groups(page: &[u8]) -> Result<usize, SlsError> {
+    decode::groups(page).try_fold(0, |count, group| group.map(|_| count + 1)).map_err(|error| SlsError::Damaged(Damage::Framing(error)))
 }
 
 /// How many groups to ask for next, so that a page comes near its target size; grows by eight at most, since groups differ.
@@ -259,7 +259,12 @@ mod tests {
 
     #[test]
     fn numbers_the_groups_of_a_page_from_its_last_one() {
-        let head = |last_group| PageHead { next: Cursor::from_number(50), raw_size: Some(1), packing: super::super::page::Packing::Plain, last_group };
+        let head = |last_group| PageHead {
+            next: Cursor::from_number(50),
+            raw_size: Some(1),
+            packing: super::super::page::Packing::Plain,
+            last_group,
+        };
         assert_eq!(first_group(&head(Some(22)), 3), Some(20));
         assert_eq!(first_group(&head(None), 3), Some(47));
         assert_eq!(first_group(&head(Some(1)), 3), None);

@@ -72,7 +72,8 @@ fn reply<'a>(call: &GatewayCall<'a>) -> Option<Payload<'a>> {
         return answer.map(Payload::Plain);
     }
     let thinking = call.ai.reasoning.as_ref().and_then(Value::text).map(cut);
-    let tool_calls = call.ai.tool_calls.as_ref().filter(|value| !value.is_absent()).and_then(Value::json).filter(|json| fits(json)).map(unescaped);
+    let tool_calls =
+        call.ai.tool_calls.as_ref().filter(|value| !value.is_absent()).and_then(Value::json).filter(|json| fits(json)).map(unescaped);
     let something = answer.is_some() || thinking.is_some() || tool_calls.is_some();
     something.then_some(Payload::Reply(Message { role: "assistant", content: answer, thinking, tool_calls }))
 }

@@ -94,7 +94,8 @@ fn of_the_plugins<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata:
 /// Fields that nobody here knows: an operator's own attributes. Those of content safety are among them, under their own names.
 fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) {
     let inside = call.ai.others.iter().cloned();
-    let outside = call.envelope.others.iter().map(|field| (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value))));
+    let outside =
+        call.envelope.others.iter().map(|field| (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value))));
     let limit = metadata.0.len() + MAX_UNKNOWN;
     for (name, value) in inside.chain(outside) {
         if metadata.0.len() >= limit {
@@ -120,7 +121,9 @@ fn ours<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Coll
         metadata.mark("gw_usage_mismatch", "true");
     }
     if findings.place != Place::Root && findings.join_usage == JoinUsage::Metadata {
-        metadata.0.extend(usage.buckets.iter().map(|(name, count)| (Cow::Owned(format!("gw_usage_{name}")), Cow::Owned(count.to_string()))));
+        metadata
+            .0
+            .extend(usage.buckets.iter().map(|(name, count)| (Cow::Owned(format!("gw_usage_{name}")), Cow::Owned(count.to_string()))));
         metadata.0.push((Cow::Borrowed("gw_usage_total"), Cow::Owned(usage.total.to_string())));
     }
 }

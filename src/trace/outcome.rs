@@ -6,9 +6,8 @@ use super::Level;
 use crate::gateway::{CallKind, GatewayCall, Value};
 
 /// Flags that mean a reply was cut short or never came, by a fault. With status 200 too: the status line of a stream goes out first.
-const FAULTS: [&str; 19] = [
-    "UH", "UF", "UO", "UC", "UR", "LR", "LH", "URX", "UT", "UPE", "NR", "NC", "DF", "NFCF", "SI", "UMSDR", "DT", "IH", "OM",
-];
+const FAULTS: [&str; 19] =
+    ["UH", "UF", "UO", "UC", "UR", "LR", "LH", "URX", "UT", "UPE", "NR", "NC", "DF", "NFCF", "SI", "UMSDR", "DT", "IH", "OM"];
 
 /// Flags that mean the client went away.
 const CLIENT_GONE: [&str; 3] = ["DC", "DR", "DPE"];
@@ -100,7 +99,13 @@ mod tests {
     use crate::sls::{Field, LogRecord, LogTime};
 
     fn outcome_of(code: &str, flags: &str, details: &str, ai_log: &str) -> (Level, Option<String>) {
-        let pairs = [("path", "/v1/chat/completions"), ("response_code", code), ("response_flags", flags), ("response_code_details", details), ("ai_log", ai_log)];
+        let pairs = [
+            ("path", "/v1/chat/completions"),
+            ("response_code", code),
+            ("response_flags", flags),
+            ("response_code_details", details),
+            ("ai_log", ai_log),
+        ];
         let fields = pairs.iter().map(|(key, value)| Field { key: key.as_bytes(), value: value.as_bytes() }).collect();
         let record = LogRecord { time: LogTime { seconds: 1, nanoseconds: None }, fields };
         let parsed = ParsedRecord::of(&record);
@@ -113,7 +118,10 @@ mod tests {
         let said = |text: &str| Some(text.to_owned());
         assert_eq!(outcome_of("200", "-", "via_upstream", "-"), (Level::Default, None));
         assert_eq!(outcome_of("200", "-", "ai-cache.hit", "-"), (Level::Default, None));
-        assert_eq!(outcome_of("429", "-", "ai-token-ratelimit.rejected", "-"), (Level::Error, said("HTTP 429, ai-token-ratelimit.rejected")));
+        assert_eq!(
+            outcome_of("429", "-", "ai-token-ratelimit.rejected", "-"),
+            (Level::Error, said("HTTP 429, ai-token-ratelimit.rejected"))
+        );
         assert_eq!(outcome_of("503", "UH", "no_healthy_upstream", "-"), (Level::Error, said("HTTP 503, flags UH, no_healthy_upstream")));
         assert_eq!(outcome_of("500", "-", "via_upstream", "-"), (Level::Error, said("HTTP 500")));
     }
@@ -136,7 +144,11 @@ mod tests {
     fn a_denial_with_200_is_seen_in_every_spelling() {
         for verdict in ["request deny", "reqeust deny", "response deny", "deny"] {
             let log = format!(r#"{{"safecheck_status":"{verdict}"}}"#);
-            assert_eq!(outcome_of("200", "-", "-", &log), (Level::Warning, Some("HTTP 200, denied by content safety".to_owned())), "{verdict}");
+            assert_eq!(
+                outcome_of("200", "-", "-", &log),
+                (Level::Warning, Some("HTTP 200, denied by content safety".to_owned())),
+                "{verdict}"
+            );
         }
         assert_eq!(outcome_of("200", "-", "-", r#"{"safecheck_status":"request pass"}"#).0, Level::Default);
     }

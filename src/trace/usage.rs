@@ -74,7 +74,8 @@ impl Counts {
             input: count(call.either(call.envelope.input_token, &ai.input_token)),
             output: count(call.either(call.envelope.output_token, &ai.output_token)),
             total: count(ai.total_token.clone()),
-            cached: first(&input, &["cached_tokens", "cache_read_input_tokens", "cached_content_token_count"]).or(count(ai.cached_tokens.clone())),
+            cached: first(&input, &["cached_tokens", "cache_read_input_tokens", "cached_content_token_count"])
+                .or(count(ai.cached_tokens.clone())),
             cache_creation: first(&input, &["cache_creation_input_tokens"]),
             reasoning: first(&output, &["reasoning_tokens", "thoughts_token_count"]).or(count(ai.reasoning_tokens.clone())),
             input_audio: first(&input, &["audio_tokens"]),
@@ -95,14 +96,21 @@ impl Counts {
     }
 
     fn adds_up_with_cache(&self) -> bool {
-        let (Some(input), Some(output), Some(total), Some(cached)) = (self.input, self.output, self.total, self.cached) else { return false };
+        let (Some(input), Some(output), Some(total), Some(cached)) = (self.input, self.output, self.total, self.cached) else {
+            return false;
+        };
         cached > 0 && cached > input && total == input.saturating_add(output).saturating_add(cached)
     }
 
     fn buckets(&self, counting: Counting) -> Vec<(&'static str, u64)> {
         let inside = |parts: [Option<u64>; 2]| parts.into_iter().flatten().fold(0u64, u64::saturating_add);
-        let in_input = if counting == Counting::CacheOnTop { inside([self.input_audio, None]) } else { inside([self.cached, self.input_audio]) };
-        let in_output = if counting == Counting::ThoughtsOnTop { inside([self.output_audio, None]) } else { inside([self.reasoning, self.output_audio]) };
+        let in_input =
+            if counting == Counting::CacheOnTop { inside([self.input_audio, None]) } else { inside([self.cached, self.input_audio]) };
+        let in_output = if counting == Counting::ThoughtsOnTop {
+            inside([self.output_audio, None])
+        } else {
+            inside([self.reasoning, self.output_audio])
+        };
         let buckets = [
             ("input", self.input.map(|input| input.saturating_sub(in_input))),
             ("input_cached_tokens", self.cached),

@@ -1,0 +1,25 @@
+//! Settings → the values they describe: clients, the destination, the handler. No decisions.
+
+use std::time::SystemTime;
+
+use crate::config::Config;
+use crate::delivery::destination::{Destination, DestinationError};
+use crate::handler::{Handler, HandlerSettings};
+use crate::sls::client::SlsClient;
+use crate::tls;
+
+/// The handler that these settings describe, on the system's clock.
+///
+/// # Errors
+/// When TLS or HTTP cannot be set up.
+pub fn handler(config: &Config) -> Result<Handler, DestinationError> {
+    let sls = SlsClient::new(tls::client_config(&[])?, SystemTime::now)?;
+    let destination = Destination::new(config.langfuse.clone(), SystemTime::now)?;
+    let settings = HandlerSettings {
+        trace: config.trace.clone(),
+        endpoint: config.endpoint.clone(),
+        dead_letter_logstore: config.dead_letter_logstore.clone(),
+        credentials: config.credentials.clone(),
+    };
+    Ok(Handler::new(settings, sls, destination, SystemTime::now))
+}

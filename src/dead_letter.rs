@@ -1,0 +1,118 @@
+//! Dead letters: pointers to records that can never be delivered, to our log and, if wanted, to a Logstore. No content is copied
+//! (`design.md` decision 7).
+
+use serde::Serialize;
+
+use crate::delivery::DeadLetterReason;
+use crate::invocation::TriggerEvent;
+use crate::sls::Position;
+use crate::sls::cursor::Cursor;
+use crate::sls::wire;
+use crate::trace::SpanId;
+
+/// How many letters one PutLogs request carries. A letter has about 300 bytes; the limit for a request is 3 MB and 4096 logs
+/// (`reference/sls.md` §3).
+pub const MAX_LETTERS_PER_REQUEST: usize = 1000;
+
+/// A pointer to one record. The names are a contract: `replay` reads them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLetter {
+    /// Version of this form.
+    pub v: u32,
+    /// Where the record is.
+    pub project: String,
+    /// Where the record is.
+    pub logstore: String,
+    /// Its shard.
+    pub shard: u32,
+    /// Cursor of its log group; the beginning of the range where the group's own is not known.
+    pub cursor: String,
+    /// End of the range, only where the group's own cursor is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_cursor: Option<String>,
+    /// Index of the record in its group.
+    pub index: u32,
+    /// The observation it would have been; none for a record that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span_id: Option<String>,
+    /// Why.
+    pub reason: &'static str,
+    /// HTTP status of the refusal, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+impl DeadLetter {
+    /// A pointer to the record at `position` of the event's range.
+    pub fn new(event: &TriggerEvent, position: Position, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) -> Self {
+        let own = position.group.map(Cursor::from_number);
+        Self {
+            v: 1,
+            project: event.place.project.clone(),
+            logstore: event.place.logstore.clone(),
+            shard: event.shard,
+            cursor: own.as_ref().unwrap_or(&event.range.begin).text().to_owned(),
+            end_cursor: own.is_none().then(|| event.range.end.text().to_owned()),
+            index: position.index,
+            span_id: span_id.map(|id| id.to_string()),
+            reason: reason.name(),
+            status,
+        }
+    }
+
+    /// The letter as JSON: one line of the log.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+/// The letters as a log group, written at `now` (UNIX seconds): SLS refuses logs of another time (`reference/sls.md` §3).
+pub fn log_group(letters: &[DeadLetter], now: u32) -> wire::LogGroup {
+    let log = |letter: &DeadLetter| wire::Log { time: now, contents: contents(letter), time_ns: None };
+    wire::LogGroup { logs: letters.iter().map(log).collect(), topic: Some(b"sls-to-langfuse".to_vec()), ..Default::default() }
+}
+
+fn contents(letter: &DeadLetter) -> Vec<wire::Content> {
+    let serde_json::Value::Object(members) = letter.json() else { return Vec::new() };
+    let text = |value: serde_json::Value| match value {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    members.into_iter().map(|(key, value)| wire::Content { key: key.into(), value: text(value).into() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(group: Option<u64>) -> DeadLetter {
+        let event = TriggerEvent::parse(include_bytes!("../events/sls-trigger.json")).unwrap();
+        DeadLetter::new(&event, Position { group, index: 3 }, Some(SpanId([1; 8])), DeadLetterReason::Refused, Some(400))
+    }
+
+    #[test]
+    fn a_letter_points_at_the_record_and_holds_nothing_of_it() {
+        let expected = serde_json::json!({
+            "v": 1, "project": "demo-project", "logstore": "ai-gateway-log", "shard": 0, "cursor": "MTczMjE1NDI4NzIxMzIzMjAwMg==",
+            "index": 3, "spanId": "0101010101010101", "reason": "refused", "status": 400
+        });
+        assert_eq!(letter(Some(1_732_154_287_213_232_002)).json(), expected);
+    }
+
+    #[test]
+    fn without_a_group_cursor_the_letter_names_the_range() {
+        let json = letter(None).json();
+        assert_eq!(
+            (json["cursor"].as_str(), json["endCursor"].as_str()),
+            (Some("MTczMjE1NDI4NzIxMzIzMjAwMA=="), Some("MTczMjE1NDI4NzIxMzIzMjAwNQ=="))
+        );
+    }
+
+    #[test]
+    fn every_member_becomes_a_field_of_the_log() {
+        let group = log_group(&[letter(Some(7))], 1_772_417_413);
+        assert_eq!((group.logs.len(), group.logs[0].time, group.logs[0].contents.len()), (1, 1_772_417_413, 9));
+        assert!(group.logs[0].contents.contains(&wire::Content { key: b"status".to_vec(), value: b"400".to_vec() }));
+    }
+}

@@ -1,0 +1,184 @@
+//! The order of the steps of a call, and only that: read the event, pull pages, convert, deliver, settle, report.
+//!
+//! The only module that sees both sides of the trace model. Whoever calls it, Function Compute, Lambda or the command line, gets the
+//! same: a report, and a failure if anything is left undone (`design.md` decision 5).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use crate::config;
+use crate::dead_letter::{self, DeadLetter};
+use crate::deadline::Deadline;
+use crate::delivery::call::CallDelivery;
+use crate::delivery::destination::Destination;
+use crate::error::{Failure, Stage};
+use crate::invocation::{Invocation, TriggerEvent};
+use crate::report::{CallOutcome, Report};
+use crate::secret::Credentials;
+use crate::sls::budget::ByteBudget;
+use crate::sls::client::{Shard, SlsClient};
+use crate::sls::endpoint::{Endpoint, EndpointSettings};
+use crate::sls::reader::Reader;
+use crate::trace::settings::TraceSettings;
+use crate::work::Work;
+
+/// What the operator decides about calls.
+#[derive(Clone, Debug)]
+pub struct HandlerSettings {
+    /// How traces look.
+    pub trace: TraceSettings,
+    /// Which endpoints are trusted.
+    pub endpoint: EndpointSettings,
+    /// Logstore for dead letters, in the project of the source.
+    pub dead_letter_logstore: Option<String>,
+    /// Credentials for calls that bring none.
+    pub credentials: Option<Credentials>,
+}
+
+/// Handles calls, several at once. Keeps nothing of one call for the next but connections and what is known of the destination.
+#[derive(Debug)]
+pub struct Handler {
+    settings: HandlerSettings,
+    sls: SlsClient,
+    destination: Arc<Destination>,
+    budget: ByteBudget,
+    now: fn() -> SystemTime,
+}
+
+/// How a call ended: its report, and why it failed if it did.
+#[derive(Debug)]
+pub struct Handled {
+    /// What was done.
+    pub report: Report,
+    /// Why something is undone.
+    pub failure: Option<Failure>,
+}
+
+impl Handler {
+    /// A handler that sends to one destination.
+    pub fn new(settings: HandlerSettings, sls: SlsClient, destination: Destination, now: fn() -> SystemTime) -> Self {
+        Self { settings, sls, destination: Arc::new(destination), budget: ByteBudget::default(), now }
+    }
+
+    /// Handles one call to its end.
+    pub async fn handle(&self, invocation: &Invocation) -> Handled {
+        let started = Instant::now();
+        let mut report = Report::new(&invocation.request_id);
+        let failure = self.run(invocation, &mut report).await.err();
+        report.undone = report.unsettled();
+        report.outcome = if failure.is_some() { CallOutcome::Failure } else { CallOutcome::Success };
+        report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Handled { report, failure }
+    }
+
+    async fn run(&self, invocation: &Invocation, report: &mut Report) -> Result<(), Failure> {
+        let event = TriggerEvent::parse(&invocation.event)?;
+        self.describe(&event, report);
+        let trace = config::apply_parameter_member(&self.settings.trace, &event.parameter).map_err(parameter_failure)?;
+        self.refuse_own_logs(&event, invocation)?;
+        let shard = self.shard(&event, invocation)?;
+        if !trace.enabled {
+            tracing::warn!(event = "disabled", request_id = %invocation.request_id, "LANGFUSE_TRACING_ENABLED is false: records are skipped");
+        }
+        let letters = self.read_convert_deliver(&event, shard.clone(), &trace, invocation, report).await?;
+        match report.unsettled() {
+            0 => self.write_dead_letters(&shard, &letters, invocation.deadline).await,
+            undone => {
+                Err(Failure::new(Stage::Internal, "unsettled", format!("{undone} records were not settled"), "report this: it is a bug"))
+            }
+        }
+    }
+
+    fn describe(&self, event: &TriggerEvent, report: &mut Report) {
+        report.job_name = event.job_name.clone();
+        report.task_id = event.task_id.clone();
+        report.project = event.place.project.clone();
+        report.logstore = event.place.logstore.clone();
+        report.shard = event.shard;
+        report.begin_cursor = event.range.begin.text().to_owned();
+        report.end_cursor = event.range.end.text().to_owned();
+        let now = i64::from(self.now_seconds());
+        let lag = event.cursor_time.map_or(0, |time| now.saturating_sub(time).max(0));
+        report.lag_ms = u64::try_from(lag).unwrap_or(0).saturating_mul(1000);
+    }
+
+    /// A function that reads what it writes would feed itself (`design.md`, issue of loops).
+    fn refuse_own_logs(&self, event: &TriggerEvent, invocation: &Invocation) -> Result<(), Failure> {
+        let is_own_log = invocation.own_log.as_ref() == Some(&event.place);
+        let is_dead_letters = self.settings.dead_letter_logstore.as_ref() == Some(&event.place.logstore);
+        let what = match (is_own_log, is_dead_letters) {
+            (true, _) => "the function's own log",
+            (_, true) => "the Logstore of its dead letters",
+            _ => return Ok(()),
+        };
+        let message = format!("the trigger reads {}/{}, which is {what}", event.place.project, event.place.logstore);
+        Err(Failure::new(Stage::Event, "loop", message, "bind the trigger to the Logstore of the gateway's access log"))
+    }
+
+    /// The shard of the event, with a trusted endpoint and this call's credentials. Nothing is signed before the endpoint is trusted.
+    fn shard(&self, event: &TriggerEvent, invocation: &Invocation) -> Result<Shard, Failure> {
+        let endpoint = Endpoint::resolve(&event.endpoint, &self.settings.endpoint).map_err(|error| {
+            Failure::new(Stage::Event, "untrusted_endpoint", error.to_string(), "name the host in SLS_ALLOWED_ENDPOINTS if you trust it")
+        })?;
+        let credentials = invocation.credentials.clone().or_else(|| self.settings.credentials.clone()).ok_or_else(|| {
+            let hint =
+                "give the function a role that may read the Logstore (log:GetCursorOrData), or set ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET";
+            Failure::new(Stage::Event, "no_credentials", "the call brought no credentials", hint)
+        })?;
+        let place = event.place.clone();
+        Ok(Shard { client: self.sls.clone(), endpoint, project: place.project, logstore: place.logstore, id: event.shard, credentials })
+    }
+
+    async fn read_convert_deliver(
+        &self,
+        event: &TriggerEvent,
+        shard: Shard,
+        trace: &TraceSettings,
+        invocation: &Invocation,
+        report: &mut Report,
+    ) -> Result<Vec<DeadLetter>, Failure> {
+        let sls_requests = Arc::new(AtomicU64::new(0));
+        let reader = Reader::new(shard, event.range.clone(), self.budget.for_call(), invocation.deadline, sls_requests.clone());
+        let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline);
+        let work = Work::new(event, trace, delivery, report);
+        let ended = tokio::time::timeout_at(invocation.deadline.instant(), work.run(reader)).await;
+        report.sls_requests = sls_requests.load(Relaxed);
+        ended.unwrap_or_else(|_| Err(out_of_time(report)))
+    }
+
+    async fn write_dead_letters(&self, source: &Shard, letters: &[DeadLetter], deadline: Deadline) -> Result<(), Failure> {
+        let Some(logstore) = self.settings.dead_letter_logstore.as_ref().filter(|_| !letters.is_empty()) else { return Ok(()) };
+        let place = Shard { logstore: logstore.clone(), ..source.clone() };
+        for part in letters.chunks(dead_letter::MAX_LETTERS_PER_REQUEST) {
+            place.put_logs(&dead_letter::log_group(part, self.now_seconds()), deadline.left()).await.map_err(|error| {
+                let hint = "the function role needs log:PostLogStoreLogs on DEAD_LETTER_LOGSTORE; the range comes again";
+                Failure::new(
+                    Stage::DeadLetter,
+                    "dead_letters_not_written",
+                    format!("dead letters cannot be written to {logstore}: {error}"),
+                    hint,
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    fn now_seconds(&self) -> u32 {
+        let since = (self.now)().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+    }
+}
+
+fn parameter_failure(error: config::ParameterError) -> Failure {
+    let hint = "correct functionParameter of the trigger; everything else belongs into the function's environment";
+    Failure::new(Stage::Event, "invalid_parameter", error.to_string(), hint)
+}
+
+fn out_of_time(report: &Report) -> Failure {
+    let message = format!("the time of the call ran out after {} pages, {} records delivered", report.pages, report.ship_lines);
+    let hint = "nothing is lost: the range comes again; raise the function's timeout or lower triggerInterval";
+    Failure::new(Stage::Deadline, "out_of_time", message, hint)
+}

@@ -1,0 +1,135 @@
+//! What a call did, counted: the answer's report, which is also one line of the log (`design.md` §2). No HTTP.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::delivery::{DeadLetterReason, SendStats};
+use crate::gateway::Skip;
+
+/// Why a record was passed over on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SkipReason {
+    /// No model call, or no gateway log.
+    Record(Skip),
+    /// The sample rate left it out.
+    SampledOut,
+    /// Tracing is switched off.
+    Disabled,
+}
+
+impl SkipReason {
+    /// The name in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Record(Skip::NotAModelCall) => "not_a_model_call",
+            Self::Record(Skip::NotAGatewayLog) => "not_a_gateway_log",
+            Self::SampledOut => "sampled_out",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// Everything in the range is settled.
+    #[default]
+    Success,
+    /// Something is undone; the range must come again.
+    Failure,
+}
+
+/// Members and meanings: `design.md` §2, "Answer of `/invoke` and the report". Times are milliseconds, sizes bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the members are documented by the table in `design.md` §2")]
+pub struct Report {
+    pub v: u32,
+    pub version: &'static str,
+    pub outcome: CallOutcome,
+    pub request_id: String,
+    pub job_name: String,
+    pub task_id: String,
+    pub project: String,
+    pub logstore: String,
+    pub shard: u32,
+    pub begin_cursor: String,
+    pub end_cursor: String,
+    pub ingest_lines: u64,
+    pub ingest_bytes: u64,
+    pub ship_lines: u64,
+    pub ship_bytes: u64,
+    pub skipped: BTreeMap<&'static str, u64>,
+    pub dead_lettered: BTreeMap<&'static str, u64>,
+    pub resumed: u64,
+    pub undone: u64,
+    pub observations: u64,
+    pub pages: u64,
+    pub sls_requests: u64,
+    pub requests: u64,
+    pub retries: u64,
+    pub wire_bytes: u64,
+    pub lag_ms: u64,
+    pub duration_ms: u64,
+}
+
+impl Report {
+    /// An empty report of this version.
+    pub fn new(request_id: &str) -> Self {
+        Self { v: 1, version: env!("CARGO_PKG_VERSION"), request_id: request_id.to_owned(), ..Self::default() }
+    }
+
+    /// Counts a record that was skipped.
+    pub fn skip(&mut self, reason: SkipReason) {
+        *self.skipped.entry(reason.name()).or_default() += 1;
+    }
+
+    /// Counts a record that became a dead letter.
+    pub fn dead_letter(&mut self, reason: DeadLetterReason) {
+        *self.dead_lettered.entry(reason.name()).or_default() += 1;
+    }
+
+    /// Counts a delivered record.
+    pub fn ship(&mut self) {
+        self.ship_lines += 1;
+        self.observations += 1;
+    }
+
+    /// Adds what sending cost.
+    pub fn add(&mut self, stats: SendStats) {
+        self.requests += stats.requests;
+        self.retries += stats.retries;
+        self.wire_bytes += stats.wire_bytes;
+        self.ship_bytes += stats.body_bytes;
+    }
+
+    /// Records read and settled in no way yet.
+    pub fn unsettled(&self) -> u64 {
+        let settled = self.ship_lines + self.skipped.values().sum::<u64>() + self.dead_lettered.values().sum::<u64>();
+        self.ingest_lines.saturating_sub(settled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_counts_that_sls_copies_and_the_balance_are_there() {
+        let mut report = Report::new("r-1");
+        report.ingest_lines = 4;
+        report.ship();
+        report.skip(SkipReason::Record(Skip::NotAModelCall));
+        report.dead_letter(DeadLetterReason::Refused);
+        assert_eq!(report.unsettled(), 1);
+        let json = serde_json::to_value(&report).unwrap();
+        for member in ["ingestLines", "ingestBytes", "shipLines", "shipBytes", "undone", "resumed", "lagMs", "durationMs", "slsRequests"] {
+            assert!(json[member].is_u64(), "{member}");
+        }
+        assert_eq!(json["skipped"], serde_json::json!({"not_a_model_call": 1}));
+        assert_eq!(json["deadLettered"], serde_json::json!({"refused": 1}));
+        assert_eq!((json["v"].as_u64(), json["outcome"].as_str()), (Some(1), Some("success")));
+    }
+}

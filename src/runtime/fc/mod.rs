@@ -1,0 +1,132 @@
+//! Function Compute, custom runtime: the HTTP server, its routes and hooks (`reference/function-compute.md` §1).
+//!
+//! No time-out of the server's own: the platform ends what takes too long. One task per call, so that a panic fails that call alone.
+
+mod answer;
+mod headers;
+mod marks;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{Application, failed};
+use crate::error::{Failure, Stage};
+use crate::handler::Handled;
+use marks::Hook;
+
+/// The largest event of a synchronous call. Bytes (`reference/function-compute.md` §1.4).
+const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
+
+/// Where the server listens: on every address, since the platform calls from outside the container.
+///
+/// # Errors
+/// When the port cannot be bound.
+pub async fn listen(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await
+}
+
+/// Serves calls until `stopping` becomes true, then lets the running ones finish.
+pub async fn serve(listener: TcpListener, application: Arc<dyn Application>, mut stopping: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => { connections.spawn(connection(stream, application.clone(), stopping.clone())); }
+                // Out of file handles, or a peer that left in the queue: neither ends the server.
+                Err(error) => tracing::warn!(event = "accept", %error, "a connection could not be accepted"),
+            },
+            Some(_) = connections.join_next() => {}
+            () = stopped(&mut stopping) => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(stream: TcpStream, application: Arc<dyn Application>, mut stopping: watch::Receiver<bool>) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let application = application.clone();
+        async move { Ok::<_, std::convert::Infallible>(route(request, application).await) }
+    });
+    let served = http1::Builder::new().keep_alive(true).header_read_timeout(None).serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(served);
+    tokio::select! {
+        // An error here is the peer going away: there is nobody left to tell.
+        _ = served.as_mut() => {}
+        () = stopped(&mut stopping) => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
+}
+
+/// Returns when the process is to stop. Whoever could say so being gone counts as never.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    if stopping.wait_for(|stopping| *stopping).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn route(request: Request<Incoming>, application: Arc<dyn Application>) -> Response<Full<Bytes>> {
+    let (head, body) = request.into_parts();
+    if head.method == Method::GET && head.uri.path() == "/healthz" {
+        return answer::plain("ok");
+    }
+    let Some(hook) = Hook::of(&head.method, head.uri.path()) else { return answer::no_such_route() };
+    let request_id = headers::request_id(&head.headers);
+    marks::start(hook, &request_id);
+    let handled = match headers::control_path(&head.headers) {
+        Some(path) if path != hook.path() => Some(failed(&request_id, misrouted())),
+        _ => called(hook, &head.headers, body, application).await,
+    };
+    marks::end(hook, &request_id, handled.as_ref().is_some_and(|handled| handled.failure.is_some()));
+    handled.as_ref().map_or_else(|| answer::plain("ok"), answer::of)
+}
+
+/// What became of a call or a hook; `None` for a hook with nothing to tell.
+async fn called(hook: Hook, headers: &HeaderMap, body: Incoming, application: Arc<dyn Application>) -> Option<Handled> {
+    match hook {
+        Hook::Invoke => Some(invoke(headers, body, application).await),
+        Hook::Initialize => application.start_failure().map(|failure| failed(&headers::request_id(headers), failure)),
+        Hook::PreStop => None,
+    }
+}
+
+async fn invoke(headers: &HeaderMap, body: Incoming, application: Arc<dyn Application>) -> Handled {
+    let deadline = headers::deadline(headers);
+    let request_id = headers::request_id(headers);
+    let handled = match Limited::new(body, MAX_EVENT_BYTES).collect().await {
+        Ok(event) => in_own_task(application, headers::invocation(headers, event.to_bytes(), deadline)).await,
+        Err(_) => Err(Failure::new(Stage::Event, "unreadable_event", "the event did not arrive whole", "the trigger calls again")),
+    };
+    let handled = handled.unwrap_or_else(|failure| failed(&request_id, failure));
+    crate::logging::call(&handled);
+    handled
+}
+
+/// Runs a call in a task of its own, so that a panic ends that task. Dropping the set ends the call when its caller has gone.
+async fn in_own_task(application: Arc<dyn Application>, invocation: crate::invocation::Invocation) -> Result<Handled, Failure> {
+    let mut task = JoinSet::new();
+    task.spawn(application.invoke(invocation));
+    match task.join_next().await {
+        Some(Ok(handled)) => Ok(handled),
+        _ => Err(Failure::new(Stage::Internal, "panic", "the call panicked", "the range comes again; report this: it is a bug")),
+    }
+}
+
+fn misrouted() -> Failure {
+    let message = "the header x-fc-control-path names another path than the request";
+    Failure::new(Stage::Event, "wrong_control_path", message, "invoke the function as an event function, without an HTTP trigger")
+}

@@ -1,0 +1,60 @@
+//! Front ends: a platform's way to call becomes an `Invocation`, and what was done becomes the platform's answer.
+//!
+//! Names of one platform stay in its own module. A new platform is a new module here.
+
+pub mod fc;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::error::{Failure, Stage};
+use crate::handler::{Handled, Handler};
+use crate::invocation::Invocation;
+use crate::report::{CallOutcome, Report};
+
+/// What a front end calls.
+pub trait Application: Send + Sync + 'static {
+    /// Handles one call to its end.
+    fn invoke(self: Arc<Self>, invocation: Invocation) -> Pin<Box<dyn Future<Output = Handled> + Send>>;
+
+    /// Why no call can succeed in this process, if that is known from the start.
+    fn start_failure(&self) -> Option<Failure> {
+        None
+    }
+}
+
+impl Application for Handler {
+    fn invoke(self: Arc<Self>, invocation: Invocation) -> Pin<Box<dyn Future<Output = Handled> + Send>> {
+        Box::pin(async move { self.handle(&invocation).await })
+    }
+}
+
+/// Answers every call with the problems of the settings, where the operator looks (`design.md` §2).
+#[derive(Debug)]
+pub struct Misconfigured {
+    /// All problems, one a line.
+    pub problems: String,
+}
+
+impl Application for Misconfigured {
+    fn invoke(self: Arc<Self>, invocation: Invocation) -> Pin<Box<dyn Future<Output = Handled> + Send>> {
+        Box::pin(async move { failed(&invocation.request_id, self.failure()) })
+    }
+
+    fn start_failure(&self) -> Option<Failure> {
+        Some(self.failure())
+    }
+}
+
+impl Misconfigured {
+    fn failure(&self) -> Failure {
+        let hint = "correct the settings named in the message and deploy again";
+        Failure::new(Stage::Settings, "invalid_settings", self.problems.clone(), hint)
+    }
+}
+
+/// A call that failed before it did anything.
+pub fn failed(request_id: &str, failure: Failure) -> Handled {
+    let report = Report { outcome: CallOutcome::Failure, ..Report::new(request_id) };
+    Handled { report, failure: Some(failure) }
+}

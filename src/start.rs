@@ -1,0 +1,77 @@
+//! How the function starts: which front end, with which settings, and what happens when they are wrong (`design.md` §2).
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::{self, Config, Files, LogFormat, LogSettings, Platform, Problems, Variables};
+use crate::runtime::{Application, Misconfigured, fc};
+use crate::{assembly, logging};
+
+/// The exit code for wrong usage or configuration (`design.md` §2).
+const WRONG_CONFIGURATION: u8 = 2;
+
+/// Runs the function until the platform ends it.
+pub fn function(variables: &dyn Variables, files: &dyn Files) -> ExitCode {
+    let platform = match config::platform(variables) {
+        Ok(platform) => platform,
+        Err(problems) => return refuse(&problems.to_string()),
+    };
+    if platform.lambda_runtime_api.is_some() {
+        return refuse("AWS_LAMBDA_RUNTIME_API is set, but this version runs on Function Compute only");
+    }
+    match (config::load(variables, files), platform.on_function_compute) {
+        (Ok(config), _) => with_settings(&platform, &config),
+        (Err(problems), true) => without_settings(&platform, &problems),
+        (Err(problems), false) => refuse(&problems.to_string()),
+    }
+}
+
+fn with_settings(platform: &Platform, config: &Config) -> ExitCode {
+    logging::start(&config.log, LogFormat::Json);
+    logging::hide_panic_messages();
+    match assembly::handler(config) {
+        Ok(handler) => run(platform, Arc::new(handler)),
+        Err(error) => refuse(&error.to_string()),
+    }
+}
+
+fn without_settings(platform: &Platform, problems: &Problems) -> ExitCode {
+    logging::start(&LogSettings::default(), LogFormat::Json);
+    for problem in problems.iter() {
+        tracing::error!(event = "invalid_settings", "{problem}");
+    }
+    run(platform, Arc::new(Misconfigured { problems: problems.to_string() }))
+}
+
+/// One thread: the smallest instances have a fraction of a core, and every further thread costs memory there.
+fn run(platform: &Platform, application: Arc<dyn Application>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&format!("the runtime cannot start: {error}")),
+    };
+    let served = runtime.block_on(serve(platform.listen_port, application));
+    served.map_or_else(|error| refuse(&format!("cannot listen on port {}: {error}", platform.listen_port)), |()| ExitCode::SUCCESS)
+}
+
+async fn serve(port: u16, application: Arc<dyn Application>) -> std::io::Result<()> {
+    let listener = fc::listen(port).await?;
+    tracing::info!(event = "listening", address = %listener.local_addr()?, version = env!("CARGO_PKG_VERSION"), "ready for calls");
+    let (stop, stopping) = watch::channel(false);
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        tokio::select! { _ = terminated.recv() => {}, _ = interrupted.recv() => {} }
+        let _ = stop.send(true);
+    });
+    fc::serve(listener, application, stopping).await;
+    Ok(())
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    let _ = writeln!(std::io::stderr().lock(), "{reason}");
+    ExitCode::from(WRONG_CONFIGURATION)
+}

@@ -1,0 +1,195 @@
+//! The working part of a call: pages come in, batches go out, outcomes are settled, all at the same time and all bounded.
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Duration, Instant};
+
+use crate::convert::Converter;
+use crate::dead_letter::DeadLetter;
+use crate::delivery::call::CallDelivery;
+use crate::delivery::{BatchReport, DeadLetterReason, Outcome};
+use crate::error::{Failure, Stage};
+use crate::export::batch::{Batch, Source};
+use crate::invocation::TriggerEvent;
+use crate::report::Report;
+use crate::sls::error::{ErrorClass, SlsError};
+use crate::sls::reader::{Page, ReadFailure, Reader};
+use crate::sls::{LogRecord, Position};
+use crate::trace::settings::TraceSettings;
+
+/// Requests of one call on their way at the same time. With four calls at once the batches then stay under 25 MB.
+const MAX_ON_THE_WAY: usize = 3;
+
+/// Pages that wait, decoded, for their conversion. More of them only cost memory: conversion is faster than pulling.
+const PAGES_AHEAD: usize = 1;
+
+/// How long conversion holds the thread before hooks and other calls get a turn.
+const TURN: Duration = Duration::from_millis(10);
+
+/// The work of one call.
+pub struct Work<'c> {
+    event: &'c TriggerEvent,
+    report: &'c mut Report,
+    converter: Converter<'c>,
+    delivery: CallDelivery,
+    on_the_way: JoinSet<BatchReport>,
+    letters: Vec<DeadLetter>,
+    turn_began: Instant,
+}
+
+impl<'c> Work<'c> {
+    /// Work that counts into `report`, so that the counts survive when time runs out.
+    pub fn new(event: &'c TriggerEvent, trace: &'c TraceSettings, delivery: CallDelivery, report: &'c mut Report) -> Self {
+        let (converter, on_the_way) = (Converter::new(trace), JoinSet::new());
+        Self { event, report, converter, delivery, on_the_way, letters: Vec::new(), turn_began: Instant::now() }
+    }
+
+    /// Does all of it and hands over the dead letters.
+    ///
+    /// # Errors
+    /// When something is left undone: a page that cannot be read, a destination that does not accept.
+    pub async fn run(mut self, reader: Reader) -> Result<Vec<DeadLetter>, Failure> {
+        // Dropping the set ends the reader with the work, also when time runs out in the middle.
+        let mut reading = JoinSet::new();
+        let mut pages = read_ahead(reader, &mut reading);
+        while let Some(page) = pages.recv().await {
+            let Some(page) = page.map_err(pull_failure)? else { break };
+            self.convert(&page).await?;
+        }
+        if let Some(Err(error)) = reading.join_next().await {
+            return Err(task_failure(&error));
+        }
+        let last = self.converter.take();
+        self.send(last).await?;
+        while !self.on_the_way.is_empty() {
+            self.settle_next().await?;
+        }
+        Ok(self.letters)
+    }
+
+    async fn convert(&mut self, page: &Page) -> Result<(), Failure> {
+        self.report.pages += 1;
+        self.report.ingest_bytes += page.len();
+        for (group, view) in page.groups() {
+            for (index, record) in view.records().enumerate() {
+                let position = Position { group, index: u32::try_from(index).unwrap_or(u32::MAX) };
+                if let Some(full) = self.convert_record(record.ok(), position) {
+                    self.send(full).await?;
+                }
+                self.give_way().await;
+            }
+        }
+        Ok(())
+    }
+
+    fn convert_record(&mut self, record: Option<LogRecord<'_>>, position: Position) -> Option<Batch> {
+        self.report.ingest_lines += 1;
+        let Some(record) = record else {
+            self.dead_letter(DeadLetter::new(self.event, position, None, DeadLetterReason::Damaged, None), DeadLetterReason::Damaged);
+            return None;
+        };
+        let converted = self.converter.convert(&record, position);
+        if let Some(reason) = converted.skipped {
+            self.report.skip(reason);
+        }
+        converted.full
+    }
+
+    async fn give_way(&mut self) {
+        if self.turn_began.elapsed() >= TURN {
+            tokio::task::yield_now().await;
+            self.turn_began = Instant::now();
+        }
+    }
+
+    async fn send(&mut self, batch: Batch) -> Result<(), Failure> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        while self.on_the_way.len() >= MAX_ON_THE_WAY {
+            self.settle_next().await?;
+        }
+        self.on_the_way.spawn(self.delivery.clone().deliver(batch));
+        Ok(())
+    }
+
+    async fn settle_next(&mut self) -> Result<(), Failure> {
+        let Some(ended) = self.on_the_way.join_next().await else { return Ok(()) };
+        let batch = ended.map_err(|error| task_failure(&error))?;
+        self.settle(&batch);
+        let Some(failure) = batch.failure else { return Ok(()) };
+        // What is on its way still counts; the stopped delivery ends it soon.
+        while let Some(Ok(other)) = self.on_the_way.join_next().await {
+            self.settle(&other);
+        }
+        Err(failure)
+    }
+
+    fn settle(&mut self, batch: &BatchReport) {
+        self.report.add(batch.stats);
+        for (source, outcome) in &batch.outcomes {
+            self.settle_one(*source, *outcome);
+        }
+    }
+
+    fn settle_one(&mut self, source: Source, outcome: Outcome) {
+        match outcome {
+            Outcome::Delivered => self.report.ship(),
+            Outcome::Undone => {}
+            Outcome::DeadLetter { reason, status } => {
+                let letter = DeadLetter::new(self.event, source.position, Some(source.span_id), reason, Some(status));
+                self.dead_letter(letter, reason);
+            }
+        }
+    }
+
+    fn dead_letter(&mut self, letter: DeadLetter, reason: DeadLetterReason) {
+        tracing::warn!(event = "dead_letter", request_id = %self.report.request_id, members = %letter.json(), "a record cannot be delivered");
+        self.report.dead_letter(reason);
+        self.letters.push(letter);
+    }
+}
+
+/// Pulls pages while earlier ones are converted and sent.
+fn read_ahead(mut reader: Reader, reading: &mut JoinSet<()>) -> mpsc::Receiver<Result<Option<Page>, ReadFailure>> {
+    let (pages, receiver) = mpsc::channel(PAGES_AHEAD);
+    reading.spawn(async move {
+        loop {
+            let page = reader.next_page().await;
+            let more = matches!(page, Ok(Some(_)));
+            if pages.send(page).await.is_err() || !more {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+fn task_failure(error: &JoinError) -> Failure {
+    let what = if error.is_panic() { "panicked" } else { "was cancelled" };
+    Failure::new(Stage::Internal, "task_failed", format!("a task of the call {what}"), "the range comes again; report this: it is a bug")
+}
+
+fn pull_failure(failure: ReadFailure) -> Failure {
+    let (error_type, hint) = match &failure.error {
+        SlsError::Refused(refusal) => match refusal.class {
+            ErrorClass::CursorGone => ("sls_cursor_gone", "the range has left the retention of the Logstore, or its shard is gone"),
+            ErrorClass::Credentials => {
+                ("sls_credentials_expired", "the temporary credentials of this call have expired; the next call brings new ones")
+            }
+            ErrorClass::Clock => ("sls_clock", "the clock of this instance disagrees with SLS by more than 15 minutes"),
+            ErrorClass::Permanent => (
+                "sls_refused",
+                "check the function role (log:GetCursorOrData on this Logstore) and that project and Logstore exist in this region",
+            ),
+            ErrorClass::Retry | ErrorClass::RetryQuota => {
+                ("sls_unavailable", "nothing is lost: the range comes again; check the shard's read quota")
+            }
+        },
+        SlsError::Transport(_) => ("sls_unreachable", "check that the function reaches the SLS endpoint (VPC, SLS_ENDPOINT)"),
+        SlsError::Damaged(_) => ("sls_answer_damaged", "the range comes again; if it stays, look for a proxy between the function and SLS"),
+        SlsError::TooLarge { .. } => ("sls_group_too_large", "a log group is larger than this function reads; write smaller groups"),
+        SlsError::Stalled => ("sls_stalled", "the rest of the range is not readable yet; the range comes again"),
+    };
+    Failure::new(Stage::Pull, error_type, failure.to_string(), hint)
+}
