@@ -1,1 +1,7 @@
+//! Integration tests: the real `bootstrap` between the stand-ins, over real sockets on ports the system chooses.
 
+mod delivery;
+mod fc_invoke;
+mod pull;
+mod samples;
+mod support;

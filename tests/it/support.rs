@@ -1,0 +1,220 @@
+//! A world around the real binary: SLS, Langfuse, the process, and calls as Function Compute makes them.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use sls_to_langfuse::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
+use sls_to_langfuse::emulator::sls::{AccessKey, ShardSpec, SlsEmulator, SlsWorld, groups_from_jsonl};
+use sls_to_langfuse::sls::wire;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+
+pub const PROJECT: &str = "demo-project";
+pub const LOGSTORE: &str = "ai-gateway-log";
+pub const SEED: u64 = 1_732_154_287_213_232_000;
+pub const SAMPLES: &str = include_str!("../fixtures/gateway-samples.jsonl");
+const KEY_ID: &str = "STS.testkey";
+const KEY_SECRET: &str = "sentinel-key-secret";
+const TOKEN: &str = "sentinel-security-token";
+
+/// Both stand-ins and a running `bootstrap`.
+pub struct World {
+    pub sls: SlsEmulator,
+    pub langfuse: LangfuseEmulator,
+    pub function: Function,
+}
+
+/// The process of `bootstrap` and everything it has written.
+pub struct Function {
+    base_url: String,
+    output: Arc<Mutex<String>>,
+    http: reqwest::Client,
+    child: Child,
+}
+
+/// The answer of one call.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub fc_status: String,
+    pub body: Value,
+}
+
+impl World {
+    /// The samples in five groups of shard 0, a Langfuse 4.16, and a function with ordinary settings.
+    pub async fn new() -> Self {
+        Self::with_settings(&[]).await
+    }
+
+    /// The same with more settings, which may replace ordinary ones.
+    pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        let (sls, langfuse) = (sls_with(&[0]).await, LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap());
+        append(&sls, 0, groups_from_jsonl(SAMPLES, 5, 1_772_417_413).unwrap());
+        let mut all = ordinary_settings(&langfuse.base_url(), &sls.endpoint());
+        all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let function = Function::start(&all).await;
+        Self { sls, langfuse, function }
+    }
+
+    /// Calls the function with the ordinary event.
+    pub async fn invoke(&self) -> Answer {
+        self.function.invoke(&event(0, SEED, SEED + 5)).await
+    }
+}
+
+/// A stand-in for SLS with one Logstore and these shards, and the key that calls bring.
+pub async fn sls_with(shards: &[u32]) -> SlsEmulator {
+    let sls = SlsEmulator::start(0, SlsWorld::default()).await.unwrap();
+    let shards: Vec<_> = shards.iter().map(|id| ShardSpec { id: *id, seed: SEED }).collect();
+    sls.create_logstore(PROJECT, LOGSTORE, &shards);
+    let expires = SystemTime::now() + Duration::from_secs(36 * 3600);
+    sls.add_key(AccessKey::permanent(KEY_ID, KEY_SECRET).with_token(TOKEN, expires));
+    sls
+}
+
+pub fn append(sls: &SlsEmulator, shard: u32, groups: Vec<wire::LogGroup>) {
+    for group in groups {
+        sls.append(PROJECT, LOGSTORE, shard, &group, 1_772_417_413).unwrap();
+    }
+}
+
+pub fn ordinary_settings(langfuse: &str, sls: &str) -> BTreeMap<String, String> {
+    let pairs = [
+        ("LANGFUSE_HOST", langfuse),
+        ("LANGFUSE_PUBLIC_KEY", LangfuseWorld::PUBLIC_KEY),
+        ("LANGFUSE_SECRET_KEY", LangfuseWorld::SECRET_KEY),
+        ("SLS_ENDPOINT", sls),
+        ("FC_SERVER_PORT", "0"),
+        ("FC_FUNC_CODE_PATH", "/code/"),
+    ];
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The trigger event of a range of one shard.
+pub fn event(shard: u32, begin: u64, end: u64) -> Value {
+    let cursor = |number| sls_to_langfuse::sls::cursor::Cursor::from_number(number).text().to_owned();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    json!({
+        "parameter": {},
+        "source": {"endpoint": "http://cn-hangzhou-intranet.log.aliyuncs.com", "projectName": PROJECT, "logstoreName": LOGSTORE,
+                   "shardId": shard, "beginCursor": cursor(begin), "endCursor": cursor(end)},
+        "jobName": "job", "taskId": "task", "cursorTime": now
+    })
+}
+
+impl Function {
+    /// Starts `bootstrap` with exactly these variables and waits until it says where it listens.
+    pub async fn start(settings: &BTreeMap<String, String>) -> Self {
+        let mut child = command(settings).spawn().unwrap();
+        let output = Arc::new(Mutex::new(String::new()));
+        let (told, address) = tokio::sync::oneshot::channel();
+        tokio::spawn(collect(child.stdout.take().unwrap(), output.clone(), Some(told)));
+        tokio::spawn(collect(child.stderr.take().unwrap(), output.clone(), None));
+        let port = address.await.unwrap_or_else(|_| panic!("bootstrap did not listen: {}", output.lock().unwrap()));
+        let http = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(sls_to_langfuse::tls::client_config(&[]).unwrap());
+        Self { base_url: format!("http://127.0.0.1:{port}"), output, http: http.build().unwrap(), child }
+    }
+
+    /// Posts an event with all the headers that Function Compute sends.
+    pub async fn invoke(&self, event: &Value) -> Answer {
+        self.call(&event.to_string(), &[]).await
+    }
+
+    /// Posts a body; the given headers replace or join the ordinary ones, an empty value removes one.
+    pub async fn call(&self, body: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut all: BTreeMap<String, String> = fc_headers();
+        all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let mut request = self.http.post(format!("{}/invoke", self.base_url)).body(body.to_owned());
+        for (name, value) in all.iter().filter(|(_, value)| *value != "(none)") {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.unwrap();
+        let fc_status = response.headers().get("x-fc-status").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let (status, body) = (response.status().as_u16(), response.bytes().await.unwrap());
+        Answer { status, fc_status, body: serde_json::from_slice(&body).unwrap_or(Value::Null) }
+    }
+
+    /// Any other request: method, path, and the status and text of the answer.
+    pub async fn request(&self, method: &str, path: &str) -> (u16, String) {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let response = self.http.request(method, format!("{}{path}", self.base_url)).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Everything written to stdout and stderr so far.
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
+    /// Log lines of one kind.
+    pub fn events(&self, event: &str) -> Vec<Value> {
+        let lines = self.output();
+        lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|line| line["event"] == event).collect()
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
+    /// Waits for the process to end by itself.
+    pub async fn ended(&mut self) -> Option<i32> {
+        self.child.wait().await.unwrap().code()
+    }
+}
+
+/// `bootstrap` with exactly these variables.
+pub fn command(settings: &BTreeMap<String, String>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+    command.env_clear().envs(settings).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+async fn collect(stream: impl AsyncRead + Unpin, output: Arc<Mutex<String>>, mut told: Option<tokio::sync::oneshot::Sender<u16>>) {
+    let mut lines = BufReader::new(stream).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(port) = port_of(&line)
+            && let Some(told) = told.take()
+        {
+            let _ = told.send(port);
+        }
+        let mut output = output.lock().unwrap();
+        output.push_str(&line);
+        output.push('\n');
+    }
+}
+
+fn port_of(line: &str) -> Option<u16> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    if line["event"] != "listening" {
+        return None;
+    }
+    line["address"].as_str()?.rsplit(':').next()?.parse().ok()
+}
+
+/// The headers of a call (`reference/function-compute.md` §2.1).
+pub fn fc_headers() -> BTreeMap<String, String> {
+    let pairs = [
+        ("Content-Type", "application/octet-stream"),
+        ("x-fc-request-id", "1-67b2f0aa-0123456789ab-cdef"),
+        ("x-fc-access-key-id", KEY_ID),
+        ("x-fc-access-key-secret", KEY_SECRET),
+        ("x-fc-security-token", TOKEN),
+        ("x-fc-function-name", "sls-to-langfuse"),
+        ("x-fc-function-handler", "index.handler"),
+        ("x-fc-function-memory", "256"),
+        ("x-fc-function-timeout", "60"),
+        ("x-fc-region", "cn-hangzhou"),
+        ("x-fc-account-id", "1000000000000001"),
+        ("x-fc-qualifier", "LATEST"),
+        ("x-fc-version-id", ""),
+        ("x-fc-service-logproject", PROJECT),
+        ("x-fc-service-logstore", "function-log"),
+        ("x-fc-control-path", "/invoke"),
+        ("x-fc-retry-count", "0"),
+    ];
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
