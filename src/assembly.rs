@@ -18,6 +18,7 @@ pub fn handler(config: &Config) -> Result<Handler, DestinationError> {
     let settings = HandlerSettings {
         trace: config.trace.clone(),
         endpoint: config.endpoint.clone(),
+        signature: config.signature.clone(),
         dead_letter_logstore: config.dead_letter_logstore.clone(),
         credentials: config.credentials.clone(),
     };

@@ -19,9 +19,11 @@ use crate::invocation::{Invocation, TriggerEvent};
 use crate::report::{CallOutcome, Report};
 use crate::secret::Credentials;
 use crate::sls::budget::ByteBudget;
-use crate::sls::client::{Shard, SlsClient};
+use crate::sls::calls::Shard;
+use crate::sls::client::{Logstore, SlsClient};
 use crate::sls::endpoint::{Endpoint, EndpointSettings};
 use crate::sls::reader::Reader;
+use crate::sls::signing::SignatureSettings;
 use crate::trace::settings::TraceSettings;
 use crate::work::Work;
 
@@ -32,6 +34,8 @@ pub struct HandlerSettings {
     pub trace: TraceSettings,
     /// Which endpoints are trusted.
     pub endpoint: EndpointSettings,
+    /// How requests to SLS are signed.
+    pub signature: SignatureSettings,
     /// Logstore for dead letters, in the project of the source.
     pub dead_letter_logstore: Option<String>,
     /// Credentials for calls that bring none.
@@ -128,8 +132,13 @@ impl Handler {
                 "give the function a role that may read the Logstore (log:GetCursorOrData), or set ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET";
             Failure::new(Stage::Event, "no_credentials", "the call brought no credentials", hint)
         })?;
-        let place = event.place.clone();
-        Ok(Shard { client: self.sls.clone(), endpoint, project: place.project, logstore: place.logstore, id: event.shard, credentials })
+        let signing = self.settings.signature.signing(endpoint.region(), invocation.region.as_deref()).ok_or_else(|| {
+            let hint = "set SLS_REGION to the region of the project, or SLS_SIGNATURE_VERSION=v1";
+            Failure::new(Stage::Settings, "no_region", "signature version 4 needs a region, and the endpoint names none", hint)
+        })?;
+        let (client, place) = (self.sls.clone(), event.place.clone());
+        let logstore = Logstore { client, endpoint, project: place.project, name: place.logstore, credentials, signing };
+        Ok(Shard { logstore, id: event.shard })
     }
 
     async fn read_convert_deliver(
@@ -151,7 +160,7 @@ impl Handler {
 
     async fn write_dead_letters(&self, source: &Shard, letters: &[DeadLetter], deadline: Deadline) -> Result<(), Failure> {
         let Some(logstore) = self.settings.dead_letter_logstore.as_ref().filter(|_| !letters.is_empty()) else { return Ok(()) };
-        let place = Shard { logstore: logstore.clone(), ..source.clone() };
+        let place = Logstore { name: logstore.clone(), ..source.logstore.clone() };
         for part in letters.chunks(dead_letter::MAX_LETTERS_PER_REQUEST) {
             place.put_logs(&dead_letter::log_group(part, self.now_seconds()), deadline.left()).await.map_err(|error| {
                 let hint = "the function role needs log:PostLogStoreLogs on DEAD_LETTER_LOGSTORE; the range comes again";

@@ -29,6 +29,8 @@ pub struct Invocation {
     pub event: Bytes,
     /// The credentials that came with this call. They end with it.
     pub credentials: Option<Credentials>,
+    /// The region of the platform, if it says so; signs only where neither the endpoint nor the settings name one.
+    pub region: Option<String>,
     /// When the work must be done.
     pub deadline: Deadline,
     /// Where the function's own log goes, if the platform says so.

@@ -34,7 +34,7 @@ pub use variables::{FileSystem, Files, ProcessEnvironment, Variables};
 use crate::delivery::destination::DestinationSettings;
 use crate::secret::Credentials;
 use crate::sls::endpoint::EndpointSettings;
-use crate::sls::sign::SignatureVersion;
+use crate::sls::signing::SignatureSettings;
 use crate::trace::settings::TraceSettings;
 use reader::Reader;
 
@@ -60,15 +60,6 @@ pub struct Config {
     pub log: LogSettings,
     /// `CONTENT_POLICY`.
     pub content_policy: ContentPolicy,
-}
-
-/// What the operator says about request signatures.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SignatureSettings {
-    /// `SLS_SIGNATURE_VERSION`.
-    pub version: SignatureVersion,
-    /// `SLS_REGION`, where the endpoint names no region.
-    pub region: Option<String>,
 }
 
 /// `CONTENT_POLICY`: how much of prompts and answers leaves for Langfuse (`design.md` decision 9).
@@ -201,7 +192,10 @@ mod tests {
         let allowed_hosts = vec!["a.example".to_owned(), "b.example".to_owned()];
         let endpoint = EndpointSettings { replacement: Some("http://127.0.0.1:8080".into()), allowed_hosts, plain_http: true };
         assert_eq!(config.endpoint, endpoint);
-        assert_eq!(config.signature, SignatureSettings { version: SignatureVersion::V1, region: Some("cn-hangzhou".into()) });
+        assert_eq!(
+            config.signature,
+            SignatureSettings { version: crate::sls::sign::SignatureVersion::V1, region: Some("cn-hangzhou".into()) }
+        );
         assert_eq!((config.dead_letter_logstore.as_deref(), config.give_up_after), (Some("dead-letters"), None));
         assert_eq!((config.log.format, config.log.time_zone.as_str()), (Some(LogFormat::Human), "Asia/Shanghai"));
         assert!(config.log.filter.would_enable("sls_to_langfuse", &tracing::Level::DEBUG));

@@ -4,13 +4,8 @@
 //! its line here goes, and nothing else in `config` changes.
 
 /// Settings and words (`design.md` §2 "Settings").
-const WORDS: &[(&str, &str)] = &[
-    ("LANGFUSE_INGESTION", "batch"),
-    ("CONTENT_POLICY", "masked"),
-    ("CONTENT_POLICY", "lengths"),
-    ("CONTENT_POLICY", "none"),
-    ("SLS_SIGNATURE_VERSION", "v4"),
-];
+const WORDS: &[(&str, &str)] =
+    &[("LANGFUSE_INGESTION", "batch"), ("CONTENT_POLICY", "masked"), ("CONTENT_POLICY", "lengths"), ("CONTENT_POLICY", "none")];
 
 /// Keys of a trigger's `functionParameter`.
 const PARAMETERS: &[&str] = &["filter", "profile"];

@@ -5,12 +5,13 @@
 
 use super::reader::Reader;
 use super::setting::Setting;
-use super::{Config, ContentPolicy, LogFormat, LogSettings, SignatureSettings};
+use super::{Config, ContentPolicy, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
 use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi};
 use crate::secret::{Credentials, Secret};
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::sign::SignatureVersion;
+use crate::sls::signing::SignatureSettings;
 use crate::trace::settings::{JoinUsage, Ownership, TraceSettings};
 
 /// Everything; None if something was wrong.

@@ -1,19 +1,16 @@
-//! One function per call of the SLS API, signed afresh each time. No loops over pages and no retries: those are the reader's.
+//! Speaks signed HTTP to SLS: one request, one answer. Which calls there are is the business of `calls`; retries are the reader's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use http::Method;
-use http::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
-use prost::Message;
+use http::header::{AUTHORIZATION, DATE, HOST, HeaderMap, HeaderName, HeaderValue};
 
-use super::cursor::Cursor;
 use super::endpoint::Endpoint;
 use super::error::{Damage, ErrorClass, Refusal, SlsError, TransportKind};
-use super::page::PageHead;
 use super::sign::{self, RequestParts, SignedHeaders};
-use super::wire;
+use super::signing::Signing;
 use crate::secret::Credentials;
 
 /// The most bytes of an error answer that are read.
@@ -26,6 +23,34 @@ pub struct SlsClient {
     now: fn() -> SystemTime,
     /// Seconds to add to our clock, learnt from a server that found a signature too old.
     clock_offset: Arc<AtomicI64>,
+}
+
+/// A Logstore as one call sees it: where it is, and the credentials of that call, which end with it.
+#[derive(Clone, Debug)]
+pub struct Logstore {
+    /// Speaks HTTP.
+    pub client: SlsClient,
+    /// Resolved and trusted.
+    pub endpoint: Endpoint,
+    /// Checked name.
+    pub project: String,
+    /// Checked name.
+    pub name: String,
+    /// Sign the requests of this call only.
+    pub credentials: Credentials,
+    /// How.
+    pub signing: Signing,
+}
+
+/// One request: everything but where it goes and who signs it.
+#[derive(Debug)]
+pub(super) struct Request<'r> {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: &'r [(&'r str, &'r str)],
+    pub(super) headers: &'r [(&'static str, &'r str)],
+    pub(super) body: Vec<u8>,
+    pub(super) timeout: Duration,
 }
 
 impl SlsClient {
@@ -55,7 +80,7 @@ impl SlsClient {
 
     /// Takes over the server's clock from the `Date` of its answer (`reference/sls.md` §7, "Clock skew").
     fn learn_time(&self, headers: &HeaderMap) {
-        let date = headers.get(http::header::DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         let Some(server) = date else { return };
         let offset = match server.duration_since((self.now)()) {
             Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(0),
@@ -65,126 +90,63 @@ impl SlsClient {
     }
 }
 
-/// One shard as one call sees it: where it is, and the credentials of that call, which end with it.
-#[derive(Clone, Debug)]
-pub struct Shard {
-    /// Speaks HTTP.
-    pub client: SlsClient,
-    /// Resolved and trusted.
-    pub endpoint: Endpoint,
-    /// Checked name.
-    pub project: String,
-    /// Checked name.
-    pub logstore: String,
-    /// Number of the shard in the Logstore.
-    pub id: u32,
-    /// Sign the requests of this call only.
-    pub credentials: Credentials,
-}
-
-/// The head of a page whose body has not been read yet, so that its size can be refused first.
-#[derive(Debug)]
-pub struct PageAnswer {
-    head: PageHead,
-    response: reqwest::Response,
-}
-
-impl Shard {
-    /// PullLogs (`reference/sls.md` §2): up to `count` log groups of `[cursor, end)`, as LZ4.
-    ///
-    /// # Errors
-    /// A refusal of the service, no answer within `timeout`, or headers without which the page cannot be read.
-    pub async fn pull(&self, cursor: &Cursor, end: &Cursor, count: u32, timeout: Duration) -> Result<PageAnswer, SlsError> {
-        let count = count.to_string();
-        let query = [("type", "log"), ("cursor", cursor.text()), ("count", &count), ("end_cursor", end.text())];
-        let mut response = self.get(&query, timeout).await?;
-        self.success(&mut response).await?;
-        Ok(PageAnswer { head: PageHead::read(response.headers())?, response })
+impl Logstore {
+    /// Sends a request, signed now, and returns its answer if that is 200.
+    pub(super) async fn send(&self, request: Request<'_>) -> Result<reqwest::Response, SlsError> {
+        let unwritable = || SlsError::Transport(TransportKind::Unwritable);
+        let headers = self.signed_headers(&request).ok_or_else(unwritable)?;
+        let url = self.url(&request).ok_or_else(unwritable)?;
+        let sending = self.client.http.request(request.method, url).headers(headers).timeout(request.timeout);
+        // An empty body would still add Content-Length to a GET, which the service does not expect.
+        let sending = if request.body.is_empty() { sending } else { sending.body(request.body) };
+        let response = sending.send().await.map_err(|error| transport(&error))?;
+        if response.status() == http::StatusCode::OK { Ok(response) } else { Err(self.refusal(response).await) }
     }
 
-    /// PutLogs (`reference/sls.md` §3) into this Logstore, wherever a shard has room. Not idempotent: a repeated call can write twice.
-    ///
-    /// # Errors
-    /// A refusal of the service, or no answer within `timeout`.
-    pub async fn put_logs(&self, group: &wire::LogGroup, timeout: Duration) -> Result<(), SlsError> {
-        let raw = group.encode_to_vec();
-        let (size, body) = (raw.len().to_string(), lz4_flex::block::compress(&raw));
-        let headers = [("Content-Type", "application/x-protobuf"), ("x-log-bodyrawsize", &size), ("x-log-compresstype", "lz4")];
-        let path = format!("/logstores/{}/shards/lb", self.logstore);
-        let mut response = self.send(Method::POST, &path, &[], &headers, body, timeout).await?;
-        self.success(&mut response).await
-    }
-
-    async fn get(&self, query: &[(&str, &str)], timeout: Duration) -> Result<reqwest::Response, SlsError> {
-        let path = format!("/logstores/{}/shards/{}", self.logstore, self.id);
-        let headers = [("Accept", "application/x-protobuf"), ("Accept-Encoding", "lz4"), ("x-log-bodyrawsize", "0")];
-        self.send(Method::GET, &path, query, &headers, Vec::new(), timeout).await
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        headers: &[(&'static str, &str)],
-        body: Vec<u8>,
-        timeout: Duration,
-    ) -> Result<reqwest::Response, SlsError> {
-        let host = self.endpoint.host_header(&self.project);
-        let sent: Vec<_> = headers.iter().copied().chain([("x-log-apiversion", "0.6.0")]).collect();
-        let parts = RequestParts { method: method.as_str(), host: &host, path, query, headers: &sent, body: &body };
-        let signed = sign::sign_v1(&parts, &self.credentials, self.client.signing_time());
-        let unwritable = SlsError::Transport(TransportKind::Unwritable);
-        let Some(headers) = header_map(&host, &sent, &signed) else { return Err(unwritable) };
-        let Some(url) = self.url(path, query) else { return Err(unwritable) };
-        let request = self.client.http.request(method, url).headers(headers).timeout(timeout);
-        // A body of length nothing would still add Content-Length to a GET, which the service does not expect.
-        let request = if body.is_empty() { request } else { request.body(body) };
-        request.send().await.map_err(transport)
-    }
-
-    fn url(&self, path: &str, query: &[(&str, &str)]) -> Option<reqwest::Url> {
-        let mut url = reqwest::Url::parse(&format!("{}{path}", self.endpoint.url_base(&self.project))).ok()?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+    fn url(&self, request: &Request<'_>) -> Option<reqwest::Url> {
+        let mut url = reqwest::Url::parse(&format!("{}{}", self.endpoint.url_base(&self.project), request.path)).ok()?;
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(request.query);
         }
         Some(url)
     }
 
-    /// Refuses every answer but 200.
-    async fn success(&self, response: &mut reqwest::Response) -> Result<(), SlsError> {
-        if response.status() == http::StatusCode::OK {
-            return Ok(());
-        }
-        Err(SlsError::Refused(self.refusal(response).await?))
+    fn signed_headers(&self, request: &Request<'_>) -> Option<HeaderMap> {
+        let host = self.endpoint.host_header(&self.project);
+        let sent: Vec<_> = request.headers.iter().copied().chain([("x-log-apiversion", "0.6.0")]).collect();
+        let (method, path, query, body) = (request.method.as_str(), request.path.as_str(), request.query, request.body.as_slice());
+        let parts = RequestParts { method, host: &host, path, query, headers: &sent, body };
+        let now = self.client.signing_time();
+        let signed = match &self.signing {
+            Signing::V1 => sign::sign_v1(&parts, &self.credentials, now),
+            Signing::V4 { region } => sign::sign_v4(&parts, &self.credentials, now, region),
+        };
+        header_map(&host, &sent, &signed)
     }
 
-    async fn refusal(&self, response: &mut reqwest::Response) -> Result<Refusal, SlsError> {
+    async fn refusal(&self, mut response: reqwest::Response) -> SlsError {
         let request_id = response.headers().get("x-log-requestid").and_then(|id| id.to_str().ok()).unwrap_or("-").to_owned();
         let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        let body = bounded_body(response, MAX_ERROR_BYTES).await?;
+        // A refusal whose text breaks off is still that refusal: the status is known.
+        let body = bounded_body(&mut response, MAX_ERROR_BYTES).await.unwrap_or_default();
         let refusal = Refusal::read(status, &body, &request_id);
         if refusal.class == ErrorClass::Clock {
-            self.client.learn_time(&headers);
+            self.client.learn_time(response.headers());
         }
-        Ok(refusal)
+        SlsError::Refused(refusal)
     }
 }
 
-impl PageAnswer {
-    /// What the headers say.
-    pub fn head(&self) -> &PageHead {
-        &self.head
+/// Reads a body, at most `limit` bytes of it.
+pub(super) async fn bounded_body(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, SlsError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
+        if body.len() + chunk.len() > limit {
+            return Err(SlsError::Damaged(Damage::WrongSize));
+        }
+        body.extend_from_slice(&chunk);
     }
-
-    /// Reads the body, at most `limit` bytes of it.
-    ///
-    /// # Errors
-    /// When the answer breaks off, is longer than `limit`, or does not come in time.
-    pub async fn body(mut self, limit: usize) -> Result<Vec<u8>, SlsError> {
-        bounded_body(&mut self.response, limit).await
-    }
+    Ok(body)
 }
 
 fn header_map(host: &str, sent: &[(&'static str, &str)], signed: &SignedHeaders) -> Option<HeaderMap> {
@@ -206,19 +168,8 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-async fn bounded_body(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, SlsError> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(transport)? {
-        if body.len() + chunk.len() > limit {
-            return Err(SlsError::Damaged(Damage::WrongSize));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
 /// The kind of a transport error. The library's own text quotes the URL, so it stays here.
-fn transport(error: reqwest::Error) -> SlsError {
+fn transport(error: &reqwest::Error) -> SlsError {
     SlsError::Transport(if error.is_timeout() {
         TransportKind::TimedOut
     } else if error.is_connect() {

@@ -133,6 +133,9 @@ pub enum Damage {
     /// A compression that was not asked for and is not known.
     #[error("the page has an unknown compression")]
     UnknownCompression,
+    /// A JSON answer without what was asked for.
+    #[error("the answer is not what was asked for")]
+    Answer,
     /// The body does not decompress.
     #[error("the page does not decompress")]
     Decompression,

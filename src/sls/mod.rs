@@ -4,6 +4,7 @@
 //! it can become a crate of its own. Facts: `reference/sls.md`.
 
 pub mod budget;
+pub mod calls;
 pub mod client;
 pub mod cursor;
 pub mod decode;
@@ -13,6 +14,7 @@ pub mod page;
 pub mod protobuf;
 pub mod reader;
 pub mod sign;
+pub mod signing;
 pub mod wire;
 
 /// When a log was produced or collected: after the request it describes (`reference/gateway-logs.md` §2).

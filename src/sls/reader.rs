@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::budget::{CallBudget, PageAllowance};
-use super::client::Shard;
+use super::calls::Shard;
 use super::cursor::Cursor;
 use super::decode::{self, GroupView};
 use super::error::{Damage, ErrorClass, SlsError};

@@ -14,7 +14,8 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(86_400);
 
 /// The invocation of an event.
 pub fn invocation(headers: &HeaderMap, event: Bytes, deadline: Deadline) -> Invocation {
-    Invocation { request_id: request_id(headers), event, credentials: credentials(headers), deadline, own_log: own_log(headers) }
+    let region = text(headers, "x-fc-region").map(str::to_owned);
+    Invocation { request_id: request_id(headers), event, credentials: credentials(headers), region, deadline, own_log: own_log(headers) }
 }
 
 /// The id of the call; only what such ids consist of, since it goes into log lines.

@@ -1,0 +1,165 @@
+//! The calls of the SLS API, one function each (`reference/sls.md` §2, §3). No loops over pages, no retries.
+
+use std::time::Duration;
+
+use http::Method;
+use prost::Message;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::client::{Logstore, Request, bounded_body};
+use super::cursor::Cursor;
+use super::error::{Damage, ErrorClass, SlsError};
+use super::page::PageHead;
+use super::wire;
+
+/// The most bytes of a JSON answer that are read: a Logstore has at most some hundred shards of about 200 bytes each.
+const MAX_JSON_BYTES: usize = 1024 * 1024;
+
+/// The most decoded bytes that PutLogs may carry (`reference/sls.md` §3: plan for 3 MB, never above 10).
+pub const MAX_PUT_BYTES: usize = 3_000_000;
+
+/// The most logs that PutLogs may carry (`reference/sls.md` §3).
+pub const MAX_PUT_LOGS: usize = 4096;
+
+/// One shard of a Logstore.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    /// The Logstore.
+    pub logstore: Logstore,
+    /// Number of the shard.
+    pub id: u32,
+}
+
+/// The head of a page whose body has not been read yet, so that its size can be refused first.
+#[derive(Debug)]
+pub struct PageAnswer {
+    head: PageHead,
+    response: reqwest::Response,
+}
+
+/// Where GetCursor begins (`reference/sls.md` §3): compared with the time of receipt, clamped to what is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The oldest log that is kept.
+    Begin,
+    /// The next log that will be written.
+    End,
+    /// The first log received at this UNIX second or later.
+    Received(u32),
+}
+
+/// What a shard is to its Logstore.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ShardInfo {
+    /// Its number; numbers have gaps.
+    #[serde(rename = "shardID")]
+    pub id: u32,
+    /// `readwrite` or `readonly`; a read-only shard stays readable until retention ends.
+    pub status: String,
+}
+
+impl Shard {
+    /// PullLogs: up to `count` log groups of `[cursor, end)`, as LZ4.
+    ///
+    /// # Errors
+    /// A refusal of the service, no answer within `timeout`, or headers without which the page cannot be read.
+    pub async fn pull(&self, cursor: &Cursor, end: &Cursor, count: u32, timeout: Duration) -> Result<PageAnswer, SlsError> {
+        let count = count.to_string();
+        let query = [("type", "log"), ("cursor", cursor.text()), ("count", &count), ("end_cursor", end.text())];
+        let headers = [("Accept", "application/x-protobuf"), ("Accept-Encoding", "lz4"), ("x-log-bodyrawsize", "0")];
+        let request = Request { headers: &headers, ..self.get(&query, timeout) };
+        let response = self.logstore.send(request).await?;
+        Ok(PageAnswer { head: PageHead::read(response.headers())?, response })
+    }
+
+    /// GetCursor: where the logs received since `from` begin.
+    ///
+    /// # Errors
+    /// A refusal of the service, no answer within `timeout`, or an answer that is none.
+    pub async fn cursor(&self, from: From, timeout: Duration) -> Result<Cursor, SlsError> {
+        let from = match from {
+            From::Begin => "begin".to_owned(),
+            From::End => "end".to_owned(),
+            From::Received(second) => second.to_string(),
+        };
+        let answer: Value = json(self.logstore.send(self.get(&[("type", "cursor"), ("from", &from)], timeout)).await?).await?;
+        answer["cursor"].as_str().filter(|text| !text.is_empty()).map(Cursor::new).ok_or(SlsError::Damaged(Damage::Answer))
+    }
+
+    /// GetCursorTime: when the log group at `cursor` was received, UNIX seconds. The end of a shard has no log group, so the one before
+    /// answers for it.
+    ///
+    /// # Errors
+    /// A refusal of the service, no answer within `timeout`, or an answer that is none.
+    pub async fn cursor_time(&self, cursor: &Cursor, timeout: Duration) -> Result<i64, SlsError> {
+        match (self.time_at(cursor, timeout).await, cursor.number()) {
+            (Err(SlsError::Refused(refusal)), Some(number)) if refusal.class == ErrorClass::CursorGone && number > 0 => {
+                self.time_at(&Cursor::from_number(number - 1), timeout).await
+            }
+            (answered, _) => answered,
+        }
+    }
+
+    async fn time_at(&self, cursor: &Cursor, timeout: Duration) -> Result<i64, SlsError> {
+        let query = [("type", "cursor_time"), ("cursor", cursor.text())];
+        let answer: Value = json(self.logstore.send(self.get(&query, timeout)).await?).await?;
+        let time = &answer["cursor_time"];
+        // A number in the documentation, a text in the published API description.
+        time.as_i64().or_else(|| time.as_str()?.parse().ok()).ok_or(SlsError::Damaged(Damage::Answer))
+    }
+
+    fn get<'r>(&self, query: &'r [(&'r str, &'r str)], timeout: Duration) -> Request<'r> {
+        let path = format!("/logstores/{}/shards/{}", self.logstore.name, self.id);
+        Request { method: Method::GET, path, query, headers: &[("x-log-bodyrawsize", "0")], body: Vec::new(), timeout }
+    }
+}
+
+impl Logstore {
+    /// ListShards: all of them, read-only ones included.
+    ///
+    /// # Errors
+    /// A refusal of the service, no answer within `timeout`, or an answer that is none.
+    pub async fn shards(&self, timeout: Duration) -> Result<Vec<ShardInfo>, SlsError> {
+        let path = format!("/logstores/{}/shards", self.name);
+        let headers = &[("x-log-bodyrawsize", "0")];
+        json(self.send(Request { method: Method::GET, path, query: &[], headers, body: Vec::new(), timeout }).await?).await
+    }
+
+    /// PutLogs, wherever a shard has room. Not idempotent: a repeated call can write twice.
+    ///
+    /// # Errors
+    /// A group beyond [`MAX_PUT_BYTES`] or [`MAX_PUT_LOGS`], a refusal of the service, or no answer within `timeout`.
+    pub async fn put_logs(&self, group: &wire::LogGroup, timeout: Duration) -> Result<(), SlsError> {
+        let raw = group.encode_to_vec();
+        if raw.len() > MAX_PUT_BYTES || group.logs.len() > MAX_PUT_LOGS {
+            return Err(SlsError::TooLarge { bytes: raw.len() as u64, limit: MAX_PUT_BYTES as u64 });
+        }
+        let size = raw.len().to_string();
+        let headers = [("Content-Type", "application/x-protobuf"), ("x-log-bodyrawsize", &size), ("x-log-compresstype", "lz4")];
+        let path = format!("/logstores/{}/shards/lb", self.name);
+        let body = lz4_flex::block::compress(&raw);
+        self.send(Request { method: Method::POST, path, query: &[], headers: &headers, body, timeout }).await.map(|_| ())
+    }
+}
+
+impl PageAnswer {
+    /// What the headers say.
+    pub fn head(&self) -> &PageHead {
+        &self.head
+    }
+
+    /// Reads the body, at most `limit` bytes of it.
+    ///
+    /// # Errors
+    /// When the answer breaks off, is longer than `limit`, or does not come in time.
+    pub async fn body(mut self, limit: usize) -> Result<Vec<u8>, SlsError> {
+        bounded_body(&mut self.response, limit).await
+    }
+}
+
+async fn json<T: DeserializeOwned>(mut response: reqwest::Response) -> Result<T, SlsError> {
+    let body = bounded_body(&mut response, MAX_JSON_BYTES).await?;
+    serde_json::from_slice(&body).map_err(|_| SlsError::Damaged(Damage::Answer))
+}
