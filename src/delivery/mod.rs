@@ -4,8 +4,10 @@
 
 pub mod answer;
 pub mod backoff;
+pub mod batch_answer;
 pub mod call;
 pub mod destination;
+pub mod ingestion_plan;
 pub mod request;
 pub mod verdict;
 

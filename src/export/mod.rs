@@ -4,7 +4,9 @@
 //! byte which source position it came from. A new destination is a new file here.
 
 pub mod batch;
+pub mod ingestion;
 pub mod json;
 pub mod otlp;
 pub mod protobuf;
+pub mod server_version;
 pub mod wire;
