@@ -87,6 +87,9 @@ impl Handler {
         if !trace.enabled {
             tracing::warn!(event = "disabled", request_id = %invocation.request_id, "LANGFUSE_TRACING_ENABLED is false: records are skipped");
         }
+        if event.range.begin.is_at(&event.range.end) {
+            return Ok(());
+        }
         let letters = self.read_convert_deliver(&event, shard.clone(), &trace, invocation, report).await?;
         match report.unsettled() {
             0 => self.write_dead_letters(&shard, &letters, invocation.deadline).await,

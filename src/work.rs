@@ -35,13 +35,14 @@ pub struct Work<'c> {
     on_the_way: JoinSet<BatchReport>,
     letters: Vec<DeadLetter>,
     turn_began: Instant,
+    sends: bool,
 }
 
 impl<'c> Work<'c> {
     /// Work that counts into `report`, so that the counts survive when time runs out.
     pub fn new(event: &'c TriggerEvent, trace: &'c TraceSettings, delivery: CallDelivery, report: &'c mut Report) -> Self {
         let (converter, on_the_way) = (Converter::new(trace), JoinSet::new());
-        Self { event, report, converter, delivery, on_the_way, letters: Vec::new(), turn_began: Instant::now() }
+        Self { event, report, converter, delivery, on_the_way, letters: Vec::new(), turn_began: Instant::now(), sends: trace.enabled }
     }
 
     /// Does all of it and hands over the dead letters.
@@ -49,8 +50,12 @@ impl<'c> Work<'c> {
     /// # Errors
     /// When something is left undone: a page that cannot be read, a destination that does not accept.
     pub async fn run(mut self, reader: Reader) -> Result<Vec<DeadLetter>, Failure> {
-        // Dropping the set ends the reader with the work, also when time runs out in the middle.
-        let mut reading = JoinSet::new();
+        // Dropping a set ends its task with the work, also when time runs out in the middle.
+        let (mut reading, mut preparing) = (JoinSet::new(), JoinSet::new());
+        if self.sends {
+            let delivery = self.delivery.clone();
+            preparing.spawn(async move { delivery.prepare().await });
+        }
         let mut pages = read_ahead(reader, &mut reading);
         while let Some(page) = pages.recv().await {
             let Some(page) = page.map_err(pull_failure)? else { break };

@@ -1,15 +1,17 @@
-//! Delivery as one call sees it: attempts, waits, division of refused requests, and when to stop trying.
+//! Delivery as one call sees it: attempts, waits, division of refused requests, the way to the other API, and when to stop trying.
 
-use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::batch_answer::{BatchVerdict, ObservationResult, batch_verdict};
 use super::destination::Destination;
-use super::request::{self, Body, OTLP_PATH};
+use super::ingestion_plan::{Api, IngestionPlan};
+use super::job::{Job, Shipment};
+use super::request::{self, Body, NoBody};
 use super::verdict::{Block, Verdict, verdict};
-use super::{BatchReport, DeadLetterReason, Outcome, SendStats, backoff};
+use super::{BatchReport, DeadLetterReason, Outcome, backoff, failures};
 use crate::deadline::Deadline;
-use crate::error::{Failure, Stage};
+use crate::error::Failure;
 use crate::export::batch::Batch;
 
 /// What all deliveries of one call to one destination share. Cheap to clone.
@@ -22,26 +24,28 @@ pub struct CallDelivery {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The destination took something in this call: what it refuses then is refused for its content.
+    /// The destination took something in this call: what it refuses then is refused for its content, and the API stays.
     accepted: AtomicBool,
     /// A request failed for good in this call: further ones would only cost time.
     stopped: AtomicBool,
+    /// The API of this call, once it is decided, and what else there is.
+    route: Mutex<Option<Route>>,
 }
 
-/// How the sending of one run of observations ended.
+#[derive(Clone, Copy, Debug)]
+struct Route {
+    plan: IngestionPlan,
+    api: Api,
+}
+
+/// How one request ended.
 enum Sent {
-    Delivered,
-    TooLarge(u16),
-    Refused(u16),
-    Failed(Failure),
-}
-
-/// One batch on its way.
-struct Shipment<'b> {
-    batch: &'b Batch,
-    outcomes: Vec<Outcome>,
-    stats: SendStats,
-    failure: Option<Failure>,
+    /// One result per observation.
+    Settled(Vec<ObservationResult>),
+    /// One verdict for all, with the status behind it; 0 if no answer came.
+    Whole(u16, Verdict),
+    /// A bug of ours.
+    Unreadable,
 }
 
 impl CallDelivery {
@@ -50,134 +54,165 @@ impl CallDelivery {
         Self { destination, deadline, state: Arc::default() }
     }
 
+    /// Asks the destination what it is, where that decides the API, so that the answer is there when the first batch is.
+    pub async fn prepare(&self) {
+        self.route().await;
+    }
+
     /// Sends a batch and settles every observation in it.
     pub async fn deliver(self, batch: Batch) -> BatchReport {
-        let mut shipment =
-            Shipment { batch: &batch, outcomes: vec![Outcome::Undone; batch.len()], stats: SendStats::default(), failure: None };
-        let whole = 0..batch.len();
-        let mut waiting = vec![whole];
-        while let Some(run) = waiting.pop() {
-            if run.is_empty() {
-                continue;
-            }
-            match self.send(&mut shipment, run.clone()).await {
-                Sent::Delivered => shipment.settle(run, Outcome::Delivered),
-                Sent::TooLarge(_) | Sent::Refused(_) if run.len() > 1 => waiting.extend(halves(run)),
-                Sent::TooLarge(status) => shipment.settle(run, dead_letter(DeadLetterReason::TooLarge, status)),
-                Sent::Refused(status) => match self.proof_of_health(&mut shipment).await {
-                    Ok(()) => shipment.settle(run, dead_letter(DeadLetterReason::Refused, status)),
-                    Err(failure) => shipment.fail(failure),
-                },
-                Sent::Failed(failure) => shipment.fail(failure),
-            }
-            if shipment.failure.is_some() {
-                self.state.stopped.store(true, Relaxed);
-                break;
+        let mut shipment = Shipment::new(&batch);
+        let mut jobs = vec![Job::first(0..batch.len(), self.route().await.api)];
+        while let Some(job) = jobs.pop() {
+            match self.work_off(&mut shipment, job).await {
+                Ok(more) => jobs.extend(more),
+                Err(failure) => {
+                    self.state.stopped.store(true, Relaxed);
+                    return shipment.report(Some(failure));
+                }
             }
         }
-        let outcomes = batch.sources().iter().copied().zip(shipment.outcomes).collect();
-        BatchReport { outcomes, stats: shipment.stats, failure: shipment.failure }
+        shipment.report(None)
+    }
+
+    /// Sends one job, settles what its answer settles, and returns what is still to be done.
+    async fn work_off(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+        self.wait_before(&job).await?;
+        match self.send(shipment, &job).await {
+            Sent::Settled(results) => self.settle(shipment, &job, &results).await,
+            Sent::Whole(_, Verdict::Delivered) => {
+                shipment.settle(job.run, Outcome::Delivered);
+                Ok(Vec::new())
+            }
+            Sent::Whole(status, Verdict::Retry(asked)) => self.retried(job.again(asked), status),
+            Sent::Whole(_, Verdict::TooLarge | Verdict::Refused) if job.run.len() > 1 => Ok(job.halves().into()),
+            Sent::Whole(status, Verdict::TooLarge) => {
+                shipment.settle(job.run, Outcome::DeadLetter { reason: DeadLetterReason::TooLarge, status });
+                Ok(Vec::new())
+            }
+            Sent::Whole(status, Verdict::Refused) => {
+                self.prove_health(shipment, &job, status).await?;
+                shipment.settle(job.run, Outcome::DeadLetter { reason: DeadLetterReason::Refused, status });
+                Ok(Vec::new())
+            }
+            Sent::Whole(status, Verdict::Blocked(block)) => self.detour(job, status, &block).await,
+            Sent::Unreadable => Err(failures::unreadable()),
+        }
+    }
+
+    /// Settles an answer that speaks of each observation.
+    async fn settle(&self, shipment: &mut Shipment<'_>, job: &Job, results: &[ObservationResult]) -> Result<Vec<Job>, Failure> {
+        let otlp = self.route().await.plan.after_events_only();
+        if results.contains(&ObservationResult::EventsOnly) {
+            self.destination.forget_version().await;
+            match otlp {
+                Some(api) => self.change_api(api),
+                None => return Err(failures::events_only(&self.destination)),
+            }
+        }
+        let jobs = shipment.settle_each(job, results, otlp);
+        match jobs.iter().any(|job| job.attempt >= backoff::MAX_ATTEMPTS) {
+            true => Err(failures::exhausted(&self.destination, 207, backoff::MAX_ATTEMPTS)),
+            false => Ok(jobs),
+        }
+    }
+
+    fn retried(&self, job: Job, status: u16) -> Result<Vec<Job>, Failure> {
+        if job.attempt < backoff::MAX_ATTEMPTS && !self.state.stopped.load(Relaxed) {
+            return Ok(vec![job]);
+        }
+        Err(failures::exhausted(&self.destination, status, job.attempt))
+    }
+
+    /// A server without OTLP may have the batch API; everything else that blocks ends the call.
+    async fn detour(&self, job: Job, status: u16, block: &Block) -> Result<Vec<Job>, Failure> {
+        let batch = self.route().await.plan.after_missing_otlp().filter(|_| *block == Block::NoEndpoint && status == 404);
+        if let (Some(api), Api::Otlp, false) = (batch, job.api, self.state.accepted.load(Relaxed)) {
+            self.change_api(api);
+            return Ok(vec![Job::first(job.run, api)]);
+        }
+        self.destination.pause(block);
+        Err(failures::blocked(&self.destination, status, block, job.api))
     }
 
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
     /// every request never turns a whole range into dead letters.
-    async fn proof_of_health(&self, shipment: &mut Shipment<'_>) -> Result<(), Failure> {
+    async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Failure> {
         if self.state.accepted.load(Relaxed) {
             return Ok(());
         }
-        match self.send(shipment, 0..0).await {
-            Sent::Delivered => Ok(()),
-            Sent::Failed(failure) => Err(failure),
-            Sent::TooLarge(status) | Sent::Refused(status) => Err(self.blocked(status, &Block::Unexpected)),
+        match self.send(shipment, &Job::first(0..0, job.api)).await {
+            Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
+            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, status, 1)),
+            Sent::Whole(status, Verdict::Blocked(block)) => Err(failures::blocked(&self.destination, status, &block, job.api)),
+            _ => Err(failures::blocked(&self.destination, refused_with, &Block::Unexpected, job.api)),
         }
     }
 
-    /// Sends one run of observations until there is a verdict, the attempts are used up, or the time is.
-    async fn send(&self, shipment: &mut Shipment<'_>, run: Range<usize>) -> Sent {
-        if let Some(failure) = self.reason_not_to_try() {
-            return Sent::Failed(failure);
-        }
-        let body = request::otlp_body(shipment.batch.bytes_of(&run), self.destination.settings().compression);
-        let mut attempt = 0;
-        loop {
-            let (status, verdict) = self.attempt(shipment, &body, attempt).await;
-            let asked = match verdict {
-                Verdict::Delivered => {
-                    self.state.accepted.store(true, Relaxed);
-                    shipment.stats.body_bytes += body.raw_len as u64;
-                    return Sent::Delivered;
-                }
-                Verdict::TooLarge => return Sent::TooLarge(status),
-                Verdict::Refused => return Sent::Refused(status),
-                Verdict::Blocked(block) => {
-                    self.destination.pause(&block);
-                    return Sent::Failed(self.blocked(status, &block));
-                }
-                Verdict::Retry(asked) => asked,
-            };
-            let wait = backoff::wait(attempt, asked, fastrand::f64());
-            attempt += 1;
-            let may_try = attempt < backoff::MAX_ATTEMPTS && !self.state.stopped.load(Relaxed);
-            if !may_try || !self.deadline.sleep(wait).await {
-                return Sent::Failed(self.exhausted(status, attempt));
-            }
-        }
-    }
-
-    async fn attempt(&self, shipment: &mut Shipment<'_>, body: &Body, attempt: u32) -> (u16, Verdict) {
-        shipment.stats.requests += 1;
-        shipment.stats.retries += u64::from(attempt > 0);
-        shipment.stats.wire_bytes += body.wire.len() as u64;
-        match self.destination.post(OTLP_PATH, body, self.deadline.left()).await {
-            Some(answer) => (answer.status, verdict(&answer)),
-            None => (0, Verdict::Retry(None)),
-        }
-    }
-
-    fn reason_not_to_try(&self) -> Option<Failure> {
+    /// Waits as long as an attempt must wait, or says why there is none.
+    async fn wait_before(&self, job: &Job) -> Result<(), Failure> {
         if self.state.stopped.load(Relaxed) {
-            return Some(self.exhausted(0, 0));
+            return Err(failures::exhausted(&self.destination, 0, job.attempt));
         }
-        let (block, left) = self.destination.paused()?;
-        let message = format!("{} refused this function before; it is left alone for {} s more", self.host(), left.as_secs().max(1));
-        Some(Failure::new(Stage::Deliver, block.error_type(), message, block.hint()))
+        if let Some((block, left)) = self.destination.paused() {
+            return Err(failures::paused(&self.destination, &block, left));
+        }
+        let Some(failed_before) = job.attempt.checked_sub(1) else { return Ok(()) };
+        match self.deadline.sleep(backoff::wait(failed_before, job.asked, fastrand::f64())).await {
+            true => Ok(()),
+            false => Err(failures::exhausted(&self.destination, 0, job.attempt)),
+        }
     }
 
-    fn blocked(&self, status: u16, block: &Block) -> Failure {
-        let message = format!("{} answered with status {status}", self.host());
-        Failure::new(Stage::Deliver, block.error_type(), message, block.hint())
+    async fn send(&self, shipment: &mut Shipment<'_>, job: &Job) -> Sent {
+        let body = match request::body(shipment.bytes(job), job.api, self.destination.settings().compression) {
+            Ok(body) => body,
+            Err(NoBody::TooLarge) => return Sent::Whole(413, Verdict::TooLarge),
+            Err(NoBody::Unreadable) => return Sent::Unreadable,
+        };
+        shipment.stats.requests += 1;
+        shipment.stats.retries += u64::from(job.attempt > 0);
+        shipment.stats.wire_bytes += body.wire.len() as u64;
+        let sent = self.judged(&body).await;
+        if matches!(&sent, Sent::Whole(_, Verdict::Delivered)) || takes_some(&sent) {
+            self.state.accepted.store(true, Relaxed);
+            shipment.stats.body_bytes += body.raw_len as u64;
+        }
+        sent
     }
 
-    fn exhausted(&self, status: u16, attempts: u32) -> Failure {
-        let last = if status == 0 { "no whole answer".to_owned() } else { format!("status {status}") };
-        let message = format!("{} did not take a request after {attempts} attempts ({last})", self.host());
-        let hint = "nothing is lost: the trigger brings the range again; check that Langfuse is up and reachable from the function";
-        Failure::new(Stage::Deliver, "langfuse_unavailable", message, hint)
+    async fn judged(&self, body: &Body) -> Sent {
+        let Some(answer) = self.destination.post(body, self.deadline.left()).await else { return Sent::Whole(0, Verdict::Retry(None)) };
+        match body.api {
+            Api::Otlp => Sent::Whole(answer.status, verdict(&answer)),
+            Api::Batch(_) => match batch_verdict(&answer, &body.events) {
+                BatchVerdict::Settled(results) => Sent::Settled(results),
+                BatchVerdict::Whole(verdict) => Sent::Whole(answer.status, verdict),
+            },
+        }
     }
 
-    fn host(&self) -> String {
-        let url = reqwest::Url::parse(&self.destination.settings().base_url).ok();
-        let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or("host");
-        format!("Langfuse at {host}")
+    /// The API of this call: decided once, since the two must not be mixed (`reference/langfuse.md` §9 "Across the two APIs").
+    async fn route(&self) -> Route {
+        if let Some(route) = *self.locked() {
+            return route;
+        }
+        let plan = self.destination.plan(self.deadline.left()).await;
+        *self.locked().get_or_insert(Route { plan, api: plan.first() })
+    }
+
+    /// Sends the following batches to the other API, unless this one has accepted something.
+    fn change_api(&self, api: Api) {
+        if let Some(route) = self.locked().as_mut().filter(|_| !self.state.accepted.load(Relaxed)) {
+            route.api = api;
+        }
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Option<Route>> {
+        self.state.route.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shipment<'_> {
-    fn settle(&mut self, run: Range<usize>, outcome: Outcome) {
-        self.outcomes[run].fill(outcome);
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        self.failure = Some(failure);
-    }
-}
-
-/// Both halves, the second one first, since the list is taken from its end.
-fn halves(run: Range<usize>) -> [Range<usize>; 2] {
-    let middle = run.start + run.len() / 2;
-    [middle..run.end, run.start..middle]
-}
-
-fn dead_letter(reason: DeadLetterReason, status: u16) -> Outcome {
-    Outcome::DeadLetter { reason, status }
+fn takes_some(sent: &Sent) -> bool {
+    matches!(sent, Sent::Settled(results) if results.contains(&ObservationResult::Delivered))
 }

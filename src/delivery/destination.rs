@@ -10,8 +10,10 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use tokio::time::Instant;
 
 use super::answer::{Answer, MAX_ANSWER_BYTES};
+use super::ingestion_plan::IngestionPlan;
 use super::request::Body;
 use super::verdict::Block;
+use crate::export::server_version::{HEALTH_PATH, ServerVersion};
 use crate::secret::Secret;
 use crate::tls;
 
@@ -59,6 +61,15 @@ pub struct DestinationSettings {
 /// How long a warm instance leaves a destination alone that refused its keys (`design.md` decision 5).
 const PAUSE: Duration = Duration::from_secs(300);
 
+/// How long the version of a server is believed: an upgrade behind a warm instance shows after this time at the latest.
+const VERSION_AGE: Duration = Duration::from_secs(600);
+
+/// How long it is believed that nobody tells the version: a closed health page should not cost every call a request.
+const UNKNOWN_VERSION_AGE: Duration = Duration::from_secs(60);
+
+/// How long the health page may take.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -70,6 +81,14 @@ pub struct Destination {
     http: reqwest::Client,
     now: fn() -> SystemTime,
     paused: Mutex<Option<Pause>>,
+    version: tokio::sync::Mutex<Option<KnownVersion>>,
+}
+
+/// What the health page said, and how long that is believed.
+#[derive(Clone, Copy, Debug)]
+struct KnownVersion {
+    version: Option<ServerVersion>,
+    until: Instant,
 }
 
 /// A destination that is left alone for a while, and why.
@@ -104,7 +123,7 @@ impl Destination {
             .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")))
             .build()?;
         let authorization = basic(&settings);
-        Ok(Self { settings, authorization, http, now, paused: Mutex::new(None) })
+        Ok(Self { settings, authorization, http, now, paused: Mutex::new(None), version: tokio::sync::Mutex::new(None) })
     }
 
     /// What the operator said about it.
@@ -112,14 +131,14 @@ impl Destination {
         &self.settings
     }
 
-    /// Sends a body to `path` and reads the whole answer, within the request time-out and `left`. `None`: no answer came.
-    pub async fn post(&self, path: &str, body: &Body, left: Duration) -> Option<Answer> {
+    /// Sends a body and reads the whole answer, within the request time-out and `left`. `None`: no answer came.
+    pub async fn post(&self, body: &Body, left: Duration) -> Option<Answer> {
         let mut request = self
             .http
-            .post(format!("{}{path}", self.settings.base_url))
+            .post(format!("{}{}", self.settings.base_url, body.api.path()))
             .timeout(self.settings.request_timeout.min(left))
             .header(AUTHORIZATION, self.authorization.clone())
-            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header(CONTENT_TYPE, body.api.content_type())
             .header("x-langfuse-ingestion-version", "4")
             .header("x-langfuse-sdk-name", "sls-to-langfuse")
             .header("x-langfuse-sdk-version", env!("CARGO_PKG_VERSION"));
@@ -136,6 +155,37 @@ impl Destination {
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
         Some(Answer::new(response.status().as_u16(), response.headers(), body, (self.now)()))
+    }
+
+    /// Which API to use, by what is wished and, where that depends on it, by the server's version. The version is asked for once in a
+    /// while, so that a server that is upgraded behind a warm instance is found out.
+    pub async fn plan(&self, left: Duration) -> IngestionPlan {
+        if !IngestionPlan::needs_version(self.settings.api) {
+            return IngestionPlan::new(self.settings.api, None);
+        }
+        let mut known = self.version.lock().await;
+        let fresh = known.filter(|known| Instant::now() < known.until);
+        let version = match fresh {
+            Some(known) => known.version,
+            None => {
+                let version = self.ask_version(HEALTH_TIMEOUT.min(left)).await;
+                let age = if version.is_some() { VERSION_AGE } else { UNKNOWN_VERSION_AGE };
+                *known = Some(KnownVersion { version, until: Instant::now() + age });
+                version
+            }
+        };
+        IngestionPlan::new(self.settings.api, version)
+    }
+
+    /// Asks for the version again at the next call: the server has shown that it is not what its health page said.
+    pub async fn forget_version(&self) {
+        *self.version.lock().await = None;
+    }
+
+    async fn ask_version(&self, timeout: Duration) -> Option<ServerVersion> {
+        let request = self.http.get(format!("{}{HEALTH_PATH}", self.settings.base_url)).timeout(timeout);
+        let answer = self.answer(request.send().await.ok()?).await?;
+        ServerVersion::of_health(&answer.body).filter(|_| answer.status == 200)
     }
 
     /// Leaves the destination alone from now on, if the block is of the kind that waits.

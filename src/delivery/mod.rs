@@ -7,7 +7,9 @@ pub mod backoff;
 pub mod batch_answer;
 pub mod call;
 pub mod destination;
+pub mod failures;
 pub mod ingestion_plan;
+pub mod job;
 pub mod request;
 pub mod verdict;
 

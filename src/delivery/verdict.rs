@@ -77,30 +77,6 @@ impl Block {
         }
     }
 
-    /// What an operator should do.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Keys => "check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, and that they belong to this host".into(),
-            Self::Permission => {
-                "the key may not write traces, or ingestion is suspended by plan usage: look at the project in Langfuse".into()
-            }
-            Self::Redirect(Some(host)) => {
-                format!("LANGFUSE_HOST redirects to host {host}; if that is your Langfuse, set it (redirects are never followed)")
-            }
-            Self::Redirect(None) => {
-                "LANGFUSE_HOST redirects to another path of the same host, probably to a login page; set the address of Langfuse itself"
-                    .into()
-            }
-            Self::NoEndpoint => {
-                "this address has no OTLP endpoint: check the path in LANGFUSE_HOST; Langfuse needs to be 3.63 or newer".into()
-            }
-            Self::NotLangfuse => {
-                "this address answers with something that is not Langfuse: check LANGFUSE_HOST and the proxy in front of it".into()
-            }
-            Self::Unexpected => "check LANGFUSE_HOST and the proxies between the function and Langfuse".into(),
-        }
-    }
-
     /// True where asking again soon would only hammer a server that has said no: a warm instance then waits
     /// (`design.md` decision 5; `reference/langfuse.md` §2 "Auth").
     pub fn pauses(&self) -> bool {

@@ -31,7 +31,7 @@ async fn a_success_answers_200_twice_with_the_whole_report() {
     ] {
         assert_eq!(answer.body[member], value, "{member}");
     }
-    let sent = &world.langfuse.requests()[0];
+    let sent = &world.posts()[0];
     assert_eq!(answer.body["wireBytes"].as_u64(), Some(sent.wire_bytes as u64));
     assert_eq!(answer.body["shipBytes"].as_u64(), Some(sent.decoded_bytes as u64));
     assert_eq!(world.function.events("report").len(), 1);
@@ -233,7 +233,7 @@ async fn termination_lets_the_running_call_finish() {
     let body = event(0, SEED, SEED + 5).to_string();
     let pid = world.function.pid().to_string();
     let (answer, ()) = tokio::join!(world.function.call(&body, &[]), async {
-        while world.langfuse.requests().is_empty() {
+        while world.posts().is_empty() {
             tokio::task::yield_now().await;
         }
         std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use sls_to_langfuse::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
+use sls_to_langfuse::emulator::langfuse::{LangfuseEmulator, LangfuseWorld, RecordedRequest};
 use sls_to_langfuse::emulator::sls::{AccessKey, ShardSpec, SlsEmulator, SlsWorld, groups_from_jsonl};
 use sls_to_langfuse::sls::wire;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -57,6 +57,11 @@ impl World {
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let function = Function::start(&all).await;
         Self { sls, langfuse, function }
+    }
+
+    /// What was posted to Langfuse, without the questions for its health.
+    pub fn posts(&self) -> Vec<RecordedRequest> {
+        self.langfuse.requests().into_iter().filter(|request| request.method == "POST").collect()
     }
 
     /// Calls the function with the ordinary event.

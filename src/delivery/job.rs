@@ -1,0 +1,143 @@
+//! Bookkeeping of one batch on its way: which runs of it are still to be sent, and what became of the others. Pure.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::batch_answer::ObservationResult;
+use super::ingestion_plan::Api;
+use super::{BatchReport, DeadLetterReason, Outcome, SendStats};
+use crate::error::Failure;
+use crate::export::batch::Batch;
+
+/// Neighbours that go out in one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Which of the batch.
+    pub run: Range<usize>,
+    /// By which API.
+    pub api: Api,
+    /// How often these have been sent before.
+    pub attempt: u32,
+    /// How long the server asked to wait.
+    pub asked: Option<Duration>,
+}
+
+/// One batch on its way.
+#[derive(Debug)]
+pub struct Shipment<'b> {
+    batch: &'b Batch,
+    outcomes: Vec<Outcome>,
+    /// What it has cost so far.
+    pub stats: SendStats,
+}
+
+impl Job {
+    /// A first attempt.
+    pub fn first(run: Range<usize>, api: Api) -> Self {
+        Self { run, api, attempt: 0, asked: None }
+    }
+
+    /// The same once more.
+    pub fn again(self, asked: Option<Duration>) -> Self {
+        Self { attempt: self.attempt + 1, asked, ..self }
+    }
+
+    /// Both halves as first attempts, the second one first, since jobs are taken from the end of a list.
+    pub fn halves(&self) -> [Self; 2] {
+        let middle = self.run.start + self.run.len() / 2;
+        [Self::first(middle..self.run.end, self.api), Self::first(self.run.start..middle, self.api)]
+    }
+}
+
+impl<'b> Shipment<'b> {
+    /// A batch of which nothing has been sent.
+    pub fn new(batch: &'b Batch) -> Self {
+        Self { batch, outcomes: vec![Outcome::Undone; batch.len()], stats: SendStats::default() }
+    }
+
+    /// The encoded observations of a job.
+    pub fn bytes(&self, job: &Job) -> &'b [u8] {
+        self.batch.bytes_of(&job.run)
+    }
+
+    /// Settles a whole run.
+    pub fn settle(&mut self, run: Range<usize>, outcome: Outcome) {
+        self.outcomes[run].fill(outcome);
+    }
+
+    /// Settles a run observation by observation, and returns the jobs for those that must go out again: the ones the server failed on,
+    /// and those that need the other API, `otlp`.
+    pub fn settle_each(&mut self, job: &Job, results: &[ObservationResult], otlp: Option<Api>) -> Vec<Job> {
+        let mut jobs: Vec<Job> = Vec::new();
+        for (index, result) in job.run.clone().zip(results) {
+            let follow_up = match (result, otlp) {
+                (ObservationResult::Retry, _) => Job { run: index..index + 1, ..job.clone().again(None) },
+                (ObservationResult::EventsOnly, Some(api)) => Job::first(index..index + 1, api),
+                (result, _) => {
+                    self.outcomes[index] = settled(*result);
+                    continue;
+                }
+            };
+            match jobs.last_mut().filter(|last| last.run.end == index && last.api == follow_up.api) {
+                Some(last) => last.run.end += 1,
+                None => jobs.push(follow_up),
+            }
+        }
+        jobs.reverse();
+        jobs
+    }
+
+    /// What became of it.
+    pub fn report(self, failure: Option<Failure>) -> BatchReport {
+        let outcomes = self.batch.sources().iter().copied().zip(self.outcomes).collect();
+        BatchReport { outcomes, stats: self.stats, failure }
+    }
+}
+
+fn settled(result: ObservationResult) -> Outcome {
+    match result {
+        ObservationResult::Delivered => Outcome::Delivered,
+        ObservationResult::Refused(status) => Outcome::DeadLetter { reason: DeadLetterReason::Refused, status },
+        ObservationResult::Retry | ObservationResult::EventsOnly => Outcome::Undone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::batch::Source;
+    use crate::export::ingestion::BatchDialect;
+    use crate::sls::Position;
+    use crate::trace::SpanId;
+
+    fn batch(count: u32) -> Batch {
+        let mut batch = Batch::default();
+        for index in 0..count {
+            batch.push(&[0], Source { position: Position { group: None, index }, span_id: SpanId([1; 8]) });
+        }
+        batch
+    }
+
+    #[test]
+    fn each_observation_of_an_answer_goes_its_own_way() {
+        use ObservationResult::{Delivered, EventsOnly, Refused, Retry};
+        let (batch, api) = (batch(7), Api::Batch(BatchDialect::of(None)));
+        let mut shipment = Shipment::new(&batch);
+        let job = Job { run: 1..7, api, attempt: 1, asked: Some(Duration::from_secs(1)) };
+        let jobs = shipment.settle_each(&job, &[Delivered, Retry, Retry, Refused(400), EventsOnly, EventsOnly], Some(Api::Otlp));
+        let again = Job { run: 2..4, api, attempt: 2, asked: None };
+        assert_eq!(jobs, [Job::first(5..7, Api::Otlp), again]);
+        let outcomes: Vec<_> = shipment.report(None).outcomes.into_iter().map(|(_, outcome)| outcome).collect();
+        let refused = Outcome::DeadLetter { reason: DeadLetterReason::Refused, status: 400 };
+        assert_eq!(
+            outcomes,
+            [Outcome::Undone, Outcome::Delivered, Outcome::Undone, Outcome::Undone, refused, Outcome::Undone, Outcome::Undone]
+        );
+    }
+
+    #[test]
+    fn halves_cover_the_run_and_come_out_in_order() {
+        let [second, first] = Job::first(3..8, Api::Otlp).halves();
+        assert_eq!((first.run, second.run), (3..5, 5..8));
+    }
+}
