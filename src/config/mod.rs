@@ -271,8 +271,6 @@ mod tests {
             "LANGFUSE_SECRET_KEY (environment): must refer to a variable that is set: MISSING_KEY; \
              example: LANGFUSE_SECRET_KEY=sk-lf-your-secret-key",
             "LANGFUSE_SDK_TIMEOUT (environment): must be a number of seconds above 0 and at most 900; example: LANGFUSE_SDK_TIMEOUT=30",
-            "LANGFUSE_INGESTION (environment): must be one of auto, otlp; batch is not supported by this version; \
-             example: LANGFUSE_INGESTION=otlp",
             "LANGFUSE_SAMPLE_RATE (environment): must be a number from 0 to 1; example: LANGFUSE_SAMPLE_RATE=0.25",
             "LANGFUSE_TRACING_ENVIRONMENT (environment): must be 1 to 40 of a-z, 0-9, _ and -, not beginning with langfuse; \
              example: LANGFUSE_TRACING_ENVIRONMENT=production",

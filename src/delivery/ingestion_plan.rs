@@ -14,6 +14,9 @@ pub const BATCH_PATH: &str = "/api/public/ingestion";
 /// The first version that reads all the span attributes that we send (`reference/langfuse.md` §1, §13).
 const OTLP_SINCE: ServerVersion = ServerVersion::new(3, 63, 0);
 
+/// The last version without an OTLP endpoint (`reference/langfuse.md` §1).
+const LAST_WITHOUT_OTLP: ServerVersion = ServerVersion::new(3, 21, u32::MAX);
+
 /// The last major version whose servers all store what comes by the batch API (`reference/langfuse.md` §1).
 const LAST_MAJOR_WITH_BATCH: u32 = 3;
 
@@ -74,8 +77,9 @@ impl IngestionPlan {
 
     /// Where to go after a 404 of the OTLP endpoint. `None`: nowhere, it is an error.
     pub fn after_missing_otlp(self) -> Option<Api> {
-        let may_have_batch = self.version.is_some_and(|version| version.major <= LAST_MAJOR_WITH_BATCH);
-        (self.wish == IngestionApi::Auto && may_have_batch).then(|| self.batch())
+        let told = self.version.filter(|version| self.wish == IngestionApi::Auto && version.major <= LAST_MAJOR_WITH_BATCH)?;
+        // Whatever its page says, a server without the endpoint is older than the endpoint.
+        Some(Api::Batch(BatchDialect::of(Some(told.min(LAST_WITHOUT_OTLP)))))
     }
 
     /// Where events go that the batch API refused one by one because the server is in mode `events_only`. `None`: nowhere, the operator
@@ -106,11 +110,11 @@ mod tests {
         for (version, first, after_404) in [
             ("2.95.11", batch("2.95.11"), Some(batch("2.95.11"))),
             ("3.22.0", batch("3.22.0"), Some(batch("3.22.0"))),
-            ("3.62.9", batch("3.62.9"), Some(batch("3.62.9"))),
-            ("v3.63.0-rc.1", Api::Otlp, Some(batch("3.63.0"))),
-            ("3.63.0", Api::Otlp, Some(batch("3.63.0"))),
-            ("3.98.2", Api::Otlp, Some(batch("3.98.2"))),
-            ("3.214.0", Api::Otlp, Some(batch("3.214.0"))),
+            ("3.62.9", batch("3.62.9"), Some(batch("3.21.0"))),
+            ("v3.63.0-rc.1", Api::Otlp, Some(batch("3.21.0"))),
+            ("3.63.0", Api::Otlp, Some(batch("3.21.0"))),
+            ("3.98.2", Api::Otlp, Some(batch("3.21.0"))),
+            ("3.214.0", Api::Otlp, Some(batch("3.21.0"))),
             ("4.0.0", Api::Otlp, None),
             ("4.16.0", Api::Otlp, None),
             ("unknown", Api::Otlp, None),

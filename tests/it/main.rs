@@ -2,6 +2,8 @@
 
 mod delivery;
 mod fc_invoke;
+mod ingestion;
 mod pull;
 mod samples;
+mod sls_calls;
 mod support;

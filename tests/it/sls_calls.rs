@@ -1,0 +1,138 @@
+//! The calls of the SLS API against the stand-in, with both signature versions.
+
+use std::time::{Duration, SystemTime};
+
+use sls_to_langfuse::emulator::sls::{AccessKey, ShardSpec, SlsEmulator, SlsWorld};
+use sls_to_langfuse::secret::{Credentials, Secret};
+use sls_to_langfuse::sls::calls::{From, Shard};
+use sls_to_langfuse::sls::client::{Logstore, SlsClient};
+use sls_to_langfuse::sls::cursor::Cursor;
+use sls_to_langfuse::sls::decode;
+use sls_to_langfuse::sls::endpoint::{Endpoint, EndpointSettings};
+use sls_to_langfuse::sls::error::{ErrorClass, SlsError};
+use sls_to_langfuse::sls::signing::Signing;
+use sls_to_langfuse::sls::wire;
+use sls_to_langfuse::tls;
+
+const SECOND: Duration = Duration::from_secs(10);
+const SEED: u64 = 1_732_154_287_213_232_000;
+
+fn signings() -> [Signing; 2] {
+    [Signing::V1, Signing::V4 { region: "cn-hangzhou".into() }]
+}
+
+fn group(text: &str) -> wire::LogGroup {
+    let time = u32::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    let contents = vec![wire::Content { key: b"message".to_vec(), value: text.as_bytes().to_vec() }];
+    wire::LogGroup { logs: vec![wire::Log { time, contents, time_ns: None }], ..Default::default() }
+}
+
+/// Shard 0 with three groups received at 1000, 2000 and 3000, and an empty shard 7.
+async fn sls() -> SlsEmulator {
+    let sls = SlsEmulator::start(0, SlsWorld::default()).await.unwrap();
+    sls.create_logstore("p-1", "log", &[ShardSpec { id: 0, seed: SEED }, ShardSpec { id: 7, seed: 5 }]);
+    sls.add_key(AccessKey::permanent("id", "secret"));
+    for (text, received) in [("一", 1000), ("二", 2000), ("三", 3000)] {
+        sls.append("p-1", "log", 0, &group(text), received).unwrap();
+    }
+    sls
+}
+
+fn logstore(sls: &SlsEmulator, signing: Signing) -> Logstore {
+    let settings = EndpointSettings { replacement: Some(sls.endpoint()), ..Default::default() };
+    Logstore {
+        client: SlsClient::new(tls::client_config(&[]).unwrap(), SystemTime::now).unwrap(),
+        endpoint: Endpoint::resolve("", &settings).unwrap(),
+        project: "p-1".into(),
+        name: "log".into(),
+        credentials: Credentials { access_key_id: "id".into(), access_key_secret: Secret::new("secret"), security_token: None },
+        signing,
+    }
+}
+
+fn shard(sls: &SlsEmulator, signing: Signing, id: u32) -> Shard {
+    Shard { logstore: logstore(sls, signing), id }
+}
+
+#[tokio::test]
+async fn cursors_stand_where_logs_were_received() {
+    let sls = sls().await;
+    for signing in signings() {
+        let shard = shard(&sls, signing, 0);
+        for (from, offset) in [
+            (From::Begin, 0),
+            (From::Received(1), 0),
+            (From::Received(1001), 1),
+            (From::Received(3000), 2),
+            (From::Received(9999), 3),
+            (From::End, 3),
+        ] {
+            assert_eq!(shard.cursor(from, SECOND).await.unwrap(), Cursor::from_number(SEED + offset), "{from:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_the_end_is_that_of_the_last_group() {
+    let sls = sls().await;
+    for signing in signings() {
+        let shard = shard(&sls, signing, 0);
+        let mut times = Vec::new();
+        for number in SEED..=SEED + 3 {
+            times.push(shard.cursor_time(&Cursor::from_number(number), SECOND).await.unwrap());
+        }
+        assert_eq!(times, [1000, 2000, 3000, 3000]);
+    }
+}
+
+#[tokio::test]
+async fn all_shards_are_listed_also_those_that_were_split() {
+    let sls = sls().await;
+    sls.split("p-1", "log", 7, [ShardSpec { id: 8, seed: 1 }, ShardSpec { id: 9, seed: 1 }]).unwrap();
+    for signing in signings() {
+        let shards = logstore(&sls, signing).shards(SECOND).await.unwrap();
+        let listed: Vec<_> = shards.iter().map(|shard| (shard.id, shard.status.as_str())).collect();
+        assert_eq!(listed, [(0, "readwrite"), (7, "readonly"), (8, "readwrite"), (9, "readwrite")]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_put_can_be_pulled() {
+    let sls = sls().await;
+    for signing in signings() {
+        let group = group("死信");
+        logstore(&sls, signing).put_logs(&group, SECOND).await.unwrap();
+        assert_eq!(sls.put_groups("p-1", "log").last().unwrap().logs, group.logs);
+    }
+}
+
+#[tokio::test]
+async fn a_page_is_read_with_both_signatures() {
+    let sls = sls().await;
+    for signing in signings() {
+        let shard = shard(&sls, signing, 0);
+        let answer = shard.pull(&Cursor::from_number(SEED), &Cursor::from_number(SEED + 2), 1000, SECOND).await.unwrap();
+        let head = answer.head().clone();
+        let page = head.unpack(answer.body(head.packed_limit()).await.unwrap()).unwrap();
+        let texts: Vec<_> =
+            decode::groups(&page).flat_map(|group| group.unwrap().records()).map(|record| record.unwrap().fields[0].value).collect();
+        assert_eq!(texts, ["一".as_bytes(), "二".as_bytes()]);
+        assert_eq!((head.next, head.last_group), (Cursor::from_number(SEED + 2), Some(SEED + 1)));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_region_is_a_wrong_signature() {
+    let sls = sls().await;
+    let error = shard(&sls, Signing::V4 { region: "cn-shanghai".into() }, 0).cursor(From::Begin, SECOND).await.unwrap_err();
+    let SlsError::Refused(refusal) = error else { panic!("{error}") };
+    assert_eq!((refusal.status, refusal.code.as_str(), refusal.class), (401, "SignatureNotMatch", ErrorClass::Permanent));
+}
+
+#[tokio::test]
+async fn a_group_beyond_the_limits_is_not_sent() {
+    let sls = sls().await;
+    let many = wire::LogGroup { logs: vec![group("x").logs[0].clone(); 4097], ..Default::default() };
+    assert!(matches!(logstore(&sls, Signing::V1).put_logs(&many, SECOND).await, Err(SlsError::TooLarge { .. })));
+    assert!(sls.requests().is_empty());
+}
