@@ -1,4 +1,27 @@
-//! AI-gateway access logs in Alibaba Cloud SLS become traces in Langfuse.
+//! AI-gateway access logs in Alibaba Cloud SLS become traces in Langfuse, by a function that keeps no state.
+//!
+//! # One record on its way
+//!
+//! ```text
+//! runtime/fc ─▶ invocation ─▶ handler ─▶ work ─┬─▶ sls/reader ─▶ sls/calls ─▶ sls/page ─▶ sls/decode      bytes → LogRecord
+//!  (answer)  ◀──── report ◀────────────────────┤   convert ─▶ gateway ─▶ trace/map ─▶ export/otlp          LogRecord → encoded span
+//!                                              └─▶ delivery/call ─▶ delivery/request ─▶ destination        batch → outcomes
+//! ```
+//!
+//! [`runtime`] turns a platform's call into an [`invocation`]; [`handler`] says the order of the steps; [`work`] runs them side by side:
+//! [`sls`] pulls and divides pages, [`gateway`] sorts the fields of a record, [`trace`] decides what they mean, [`export`] writes
+//! bytes, [`delivery`] sends them and settles every record, [`report`] counts. Everything between "bytes came in" and "bytes go out"
+//! borrows from the page and takes values only: no client, clock, environment or log is needed to call it.
+//!
+//! # Who may know whom
+//!
+//! Imports go one way. `sls` knows nothing of gateways; `gateway` knows log records alone; `trace` knows gateway calls; `export` knows
+//! traces; `delivery` knows encoded batches and their source positions. [`secret`], [`error`] and [`deadline`] are leaves. [`config`] is
+//! the only reader of the environment. A new gateway dialect is a file in `gateway`, a new destination one in `export`, a new platform
+//! one in `runtime`.
+//!
+//! Rules that the code follows are cited by page and section, as `reference/sls.md` §2 or `design.md` decision 1; these pages are the project's
+//! collected facts about the outside world and its contract.
 
 pub mod assembly;
 pub mod config;

@@ -36,17 +36,20 @@ impl<'a> Value<'a> {
     pub fn is_absent(&self) -> bool {
         match self {
             Self::Text(text) => is_marker(text),
-            Self::Json(json) => matches!(*json, "null" | "[]" | "{}") || json_string(json).is_some_and(|text| is_marker(&text)),
+            Self::Json(json) => self.text().is_none() || matches!(*json, "[]" | "{}"),
         }
     }
 
     /// The value as text: a JSON string without its quotes, every other JSON as it is written. `None` if absent.
     pub fn text(&self) -> Option<Cow<'a, str>> {
-        let text = match self {
-            Self::Text(text) => text.clone(),
-            Self::Json(json) => json_string(json).unwrap_or(Cow::Borrowed(json)),
-        };
-        (!is_marker(&text)).then_some(text)
+        match self {
+            Self::Text(text) => Some(text.clone()).filter(|text| !is_marker(text)),
+            // Inside JSON, none is written as the bare word; a text of these four letters was really said.
+            Self::Json(json) => match json_string(json) {
+                Some(text) => Some(text).filter(|text| text == "null" || !is_marker(text)),
+                None => Some(Cow::Borrowed(*json)).filter(|json| json != "null"),
+            },
+        }
     }
 
     /// The JSON object or array that the value is, or holds as text. `None` for anything else.
@@ -100,11 +103,13 @@ mod tests {
 
     #[test]
     fn every_marker_is_absent_in_both_forms() {
-        for marker in ["", "-", "<nil>", "null", " "] {
+        for marker in ["", "-", "<nil>", " "] {
             assert!(text(marker).is_absent(), "{marker:?}");
             assert!(Value::Json(&format!("\"{marker}\"")).is_absent(), "{marker:?}");
             assert_eq!(text(marker).text(), None);
         }
+        assert!(text("null").is_absent());
+        assert_eq!(Value::Json("\"null\"").text().unwrap(), "null");
         for json in ["null", "[]", "{}"] {
             assert!(Value::Json(json).is_absent(), "{json}");
         }
