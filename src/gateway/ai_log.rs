@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::value::Value;
+use crate::sls::Field;
 
 /// How often `ai_log` may have been turned into a string on its way before it is taken for damaged.
 const MAX_WRAPPINGS: usize = 3;
@@ -73,6 +74,18 @@ impl<'a> AiLog<'a> {
         let whole = Members(&mut ai).deserialize(&mut json).is_ok() && json.end().is_ok();
         ai.reading = if whole { Reading::Whole } else { Reading::Salvaged };
         ai
+    }
+
+    /// Adds a member that a collector has made a field of its own; one that was read before stays.
+    pub fn add_expanded(&mut self, field: &Field<'a>) {
+        let (key, value) = (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value)));
+        if self.reading == Reading::Absent {
+            self.reading = Reading::Whole;
+        }
+        match self.slot(&key) {
+            Some(slot) if slot.is_some() => {}
+            _ => self.keep(key, value),
+        }
     }
 
     /// A member that has no field of its own.

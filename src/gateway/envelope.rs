@@ -47,6 +47,9 @@ pub struct Envelope<'a> {
     pub x_b3_spanid: Raw<'a>,
     pub parent_span_id: Raw<'a>,
     pub span_id: Raw<'a>,
+    /// Members of an `ai_log` that a collector has expanded into fields of their own, `ai_log.<name>`, without the prefix
+    /// (`reference/gateway-logs.md` §1).
+    pub expanded: Vec<Field<'a>>,
     /// Fields with no place above that are neither a collector's nor known to be of no interest, in order.
     pub others: Vec<Field<'a>>,
 }
@@ -84,8 +87,10 @@ impl<'a> Envelope<'a> {
     pub fn of(record: &LogRecord<'a>) -> Self {
         let mut envelope = Self::default();
         for field in &record.fields {
+            let expanded = field.key.strip_prefix(b"ai_log.");
             match envelope.slot(field.key) {
                 Some(slot) => *slot = Some(field.value),
+                None if expanded.is_some() => envelope.expanded.push(Field { key: expanded.unwrap_or_default(), value: field.value }),
                 None if is_of_collector(field.key) || OF_NO_INTEREST.contains(&field.key) => {}
                 None => envelope.others.push(*field),
             }

@@ -7,13 +7,15 @@
 pub mod ai_log;
 pub mod envelope;
 pub mod kind;
+pub mod salvage;
 pub mod unescape;
 pub mod value;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use crate::sls::LogRecord;
-use ai_log::AiLog;
+use ai_log::{AiLog, Reading};
 use envelope::Envelope;
 pub use kind::CallKind;
 pub use value::Value;
@@ -32,6 +34,8 @@ pub enum Skip {
 pub struct ParsedRecord<'a> {
     envelope: Envelope<'a>,
     ai_log: Cow<'a, str>,
+    /// `ai_log` made whole, once it has turned out to be damaged.
+    repaired: OnceCell<String>,
 }
 
 /// One call through the gateway: what the proxy wrote about the request, and what the AI plugins wrote about the model call.
@@ -50,7 +54,7 @@ impl<'a> ParsedRecord<'a> {
     pub fn of(record: &LogRecord<'a>) -> Self {
         let envelope = Envelope::of(record);
         let ai_log = ai_log::unwrapped(envelope.ai_log.unwrap_or_default());
-        Self { envelope, ai_log }
+        Self { envelope, ai_log, repaired: OnceCell::new() }
     }
 
     /// The record as a call.
@@ -58,9 +62,20 @@ impl<'a> ParsedRecord<'a> {
     /// # Errors
     /// A [`Skip`] where it is none.
     pub fn call(&self) -> Result<GatewayCall<'_>, Skip> {
-        let ai = AiLog::parse(&self.ai_log);
+        let mut ai = self.members();
+        self.envelope.expanded.iter().for_each(|field| ai.add_expanded(field));
         let kind = kind::kind(&self.envelope, &ai)?;
         Ok(GatewayCall { kind, envelope: &self.envelope, ai })
+    }
+
+    /// The members of `ai_log`; of a damaged one those before the damage.
+    fn members(&self) -> AiLog<'_> {
+        let ai = AiLog::parse(&self.ai_log);
+        if ai.reading != Reading::Salvaged {
+            return ai;
+        }
+        let repaired = self.repaired.get_or_init(|| salvage::completed(&self.ai_log).unwrap_or_default());
+        AiLog { reading: Reading::Salvaged, ..AiLog::parse(repaired) }
     }
 }
 
@@ -69,5 +84,56 @@ impl<'a> GatewayCall<'a> {
     pub fn either(&self, envelope: Option<&'a [u8]>, ai: &Option<Value<'a>>) -> Option<Value<'a>> {
         let inside = ai.clone().filter(|value| !value.is_absent());
         inside.or_else(|| Value::of_field(envelope))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sls::{Field, LogTime};
+
+    fn with_call(pairs: &[(&str, &str)], check: impl FnOnce(GatewayCall<'_>)) {
+        let mut fields: Vec<_> = pairs.iter().map(|(key, value)| Field { key: key.as_bytes(), value: value.as_bytes() }).collect();
+        fields.push(Field { key: b"path", value: b"/v1/chat/completions" });
+        fields.push(Field { key: b"request_id", value: b"r" });
+        let record = LogRecord { time: LogTime { seconds: 1, nanoseconds: None }, fields };
+        let parsed = ParsedRecord::of(&record);
+        check(parsed.call().unwrap());
+    }
+
+    fn text(value: &Option<Value<'_>>) -> String {
+        value.as_ref().unwrap().text().unwrap().into_owned()
+    }
+
+    #[test]
+    fn a_cut_ai_log_keeps_the_beginning_of_the_text_it_was_cut_in() {
+        with_call(&[("ai_log", r#"{"model":"m","answer":"half an ans"#)], |call| {
+            assert_eq!((text(&call.ai.model), text(&call.ai.answer)), ("m".into(), "half an ans".into()));
+            assert_eq!(call.ai.reading, Reading::Salvaged);
+        });
+    }
+
+    #[test]
+    fn raw_line_breaks_cost_nothing() {
+        with_call(&[("ai_log", "{\"answer\":\"one\ntwo\",\"model\":\"m\"}")], |call| {
+            assert_eq!((text(&call.ai.answer), text(&call.ai.model)), ("one\ntwo".into(), "m".into()));
+        });
+    }
+
+    #[test]
+    fn expanded_members_are_found_and_never_win_over_the_object() {
+        with_call(&[("ai_log.model", "a"), ("ai_log.input_token", "12"), ("ai_log.tenant", "t")], |call| {
+            assert_eq!((text(&call.ai.model), call.ai.input_token.as_ref().unwrap().count()), ("a".into(), Some(12)));
+            assert_eq!(call.ai.other("tenant").unwrap().text().unwrap(), "t");
+        });
+        with_call(&[("ai_log.model", "a"), ("ai_log", r#"{"model":"b"}"#)], |call| assert_eq!(text(&call.ai.model), "b"));
+    }
+
+    #[test]
+    fn a_real_value_wins_over_a_marker_wherever_it_stands() {
+        with_call(&[("question", "-"), ("ai_log", r#"{"question":"inside","answer":"-"}"#), ("answer", "outside")], |call| {
+            assert_eq!(text(&call.either(call.envelope.question, &call.ai.question)), "inside");
+            assert_eq!(text(&call.either(call.envelope.answer, &call.ai.answer)), "outside");
+        });
     }
 }

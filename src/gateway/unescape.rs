@@ -4,7 +4,8 @@
 
 use std::borrow::Cow;
 
-/// Replaces every `\uXXXX` that need not be escaped in JSON. Lone surrogates stay as they are; `json` need not be valid.
+/// Replaces every `\uXXXX` that need not be escaped in JSON. Half a surrogate pair is no character and
+/// becomes U+FFFD; `json` need not be valid.
 pub fn unescaped(json: Cow<'_, str>) -> Cow<'_, str> {
     if !json.contains("\\u") {
         return json;
@@ -36,7 +37,10 @@ fn character(text: &str) -> Option<(char, usize)> {
     let first = unit(text)?;
     let (character, length) = match char::from_u32(first) {
         Some(character) => (character, 6),
-        None => (pair(first, unit(text.get(6..)?)?)?, 12),
+        None => match text.get(6..).and_then(unit).and_then(|second| pair(first, second)) {
+            Some(character) => (character, 12),
+            None => (char::REPLACEMENT_CHARACTER, 6),
+        },
     };
     let must_stay = character.is_control() || matches!(character, '"' | '\\' | '\u{2028}' | '\u{2029}');
     (!must_stay).then_some((character, length))
@@ -68,8 +72,13 @@ mod tests {
     }
 
     #[test]
+    fn half_a_pair_is_replaced() {
+        assert_eq!(plain(r#""\ud800 \udc00\ud83d\u0041""#), "\"\u{fffd} \u{fffd}\u{fffd}A\"");
+    }
+
+    #[test]
     fn what_json_must_escape_stays_escaped() {
-        for json in [r#""\u0022\u005c\u0000\u001f""#, r#""\\u003c""#, r#""\ud800 \udc00""#, r#""\u12""#, "\"\\"] {
+        for json in [r#""\u0022\u005c\u0000\u001f""#, r#""\\u003c""#, r#""\u12""#, "\"\\"] {
             assert_eq!(plain(json), json);
         }
     }

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::unescape::unescaped;
+
 /// The largest count that is believed. Beyond 2^53 the gateway's own arithmetic has lost precision, and no call has a billion tokens.
 const MAX_COUNT: f64 = 1e12;
 
@@ -81,7 +83,8 @@ fn json_string(json: &str) -> Option<Cow<'_, str>> {
     if !inner.contains('\\') {
         return Some(Cow::Borrowed(inner));
     }
-    serde_json::from_str(json).ok().map(Cow::Owned)
+    // Lone halves of surrogate pairs are no text for a strict reader; unescaping replaces them.
+    serde_json::from_str(json).or_else(|_| serde_json::from_str(&unescaped(Cow::Borrowed(json)))).ok().map(Cow::Owned)
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked first")]
@@ -139,6 +142,7 @@ mod tests {
         assert!(matches!(Value::Json("\"plain\"").text(), Some(Cow::Borrowed("plain"))));
         assert_eq!(Value::Json(r#""a\nb\u003c""#).text().unwrap(), "a\nb<");
         assert_eq!(Value::Json(r#"["x"]"#).text().unwrap(), r#"["x"]"#);
+        assert_eq!(Value::Json(r#""half \ud83d pair""#).text().unwrap(), "half \u{fffd} pair");
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl Counts {
     fn of(call: &GatewayCall<'_>) -> Self {
         let ai = &call.ai;
         let count = |value: Option<Value<'_>>| value.and_then(|value| value.count());
-        let (input, output) = (details(&ai.input_token_details), details(&ai.output_token_details));
+        let (input, output) = (
+            details(call, "input_token_details", &ai.input_token_details),
+            details(call, "output_token_details", &ai.output_token_details),
+        );
         let first = |side: &Details, names: &[&str]| names.iter().find_map(|name| side.get(*name).copied());
         Self {
             input: count(call.either(call.envelope.input_token, &ai.input_token)),
@@ -124,11 +127,17 @@ impl Counts {
     }
 }
 
-/// The details of one side: an object, or an object in a string; entries that are no counts are left out.
-fn details(value: &Option<Value<'_>>) -> Details {
-    let Some(json) = value.as_ref().and_then(Value::json) else { return Details::new() };
-    let members: BTreeMap<String, serde_json::Value> = serde_json::from_str(&json).unwrap_or_default();
-    members.into_iter().filter_map(|(name, value)| Some((name, Value::Json(&value.to_string()).count()?))).collect()
+/// The details of one side: an object, or an object in a string, or expanded members `<name>.<detail>`; entries that are no counts are
+/// left out.
+fn details(call: &GatewayCall<'_>, name: &str, value: &Option<Value<'_>>) -> Details {
+    let object = value.as_ref().and_then(Value::json);
+    let members: BTreeMap<String, serde_json::Value> = object.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let counted = members.into_iter().filter_map(|(detail, value)| Some((detail, Value::Json(&value.to_string()).count()?)));
+    let expanded = call.ai.others.iter().filter_map(|(key, value)| {
+        let detail = key.strip_prefix(name)?.strip_prefix('.')?;
+        Some((detail.to_owned(), value.count()?))
+    });
+    expanded.chain(counted).collect()
 }
 
 #[cfg(test)]
