@@ -172,6 +172,9 @@ fn task_failure(error: &JoinError) -> Failure {
 
 fn pull_failure(failure: ReadFailure) -> Failure {
     let (error_type, hint) = match &failure.error {
+        SlsError::Refused(refusal) if refusal.is_redirect() => {
+            ("sls_redirects", "redirects are never followed: set SLS_ENDPOINT to the endpoint itself, and look for a proxy in between")
+        }
         SlsError::Refused(refusal) => match refusal.class {
             ErrorClass::CursorGone => ("sls_cursor_gone", "the range has left the retention of the Logstore, or its shard is gone"),
             ErrorClass::Credentials => {

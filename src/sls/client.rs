@@ -164,7 +164,7 @@ impl Shard {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = bounded_body(response, MAX_ERROR_BYTES).await?;
-        let refusal = Refusal::read(status, &body, &request_id);
+        let refusal = Refusal { redirect_host: redirect_host(&headers), ..Refusal::read(status, &body, &request_id) };
         if refusal.class == ErrorClass::Clock {
             self.client.learn_time(&headers);
         }
@@ -185,6 +185,12 @@ impl PageAnswer {
     pub async fn body(mut self, limit: usize) -> Result<Vec<u8>, SlsError> {
         bounded_body(&mut self.response, limit).await
     }
+}
+
+/// The host that a `Location` names; the rest of it may carry secrets.
+fn redirect_host(headers: &HeaderMap) -> Option<String> {
+    let location = headers.get(http::header::LOCATION)?.to_str().ok()?;
+    reqwest::Url::parse(location).ok()?.host_str().map(str::to_owned)
 }
 
 fn header_map(host: &str, sent: &[(&'static str, &str)], signed: &SignedHeaders) -> Option<HeaderMap> {

@@ -3,5 +3,6 @@
 mod delivery;
 mod fc_invoke;
 mod pull;
+mod records;
 mod samples;
 mod support;
