@@ -49,6 +49,14 @@ impl<'c> Work<'c> {
     /// # Errors
     /// When something is left undone: a page that cannot be read, a destination that does not accept.
     pub async fn run(mut self, reader: Reader) -> Result<Vec<DeadLetter>, Failure> {
+        let ended = self.steps(reader).await;
+        if ended.is_err() {
+            self.settle_what_is_on_its_way().await;
+        }
+        ended.map(|()| self.letters)
+    }
+
+    async fn steps(&mut self, reader: Reader) -> Result<(), Failure> {
         // Dropping the set ends the reader with the work, also when time runs out in the middle.
         let mut reading = JoinSet::new();
         let mut pages = read_ahead(reader, &mut reading);
@@ -64,7 +72,7 @@ impl<'c> Work<'c> {
         while !self.on_the_way.is_empty() {
             self.settle_next().await?;
         }
-        Ok(self.letters)
+        Ok(())
     }
 
     async fn convert(&mut self, page: &Page) -> Result<(), Failure> {
@@ -117,12 +125,17 @@ impl<'c> Work<'c> {
         let Some(ended) = self.on_the_way.join_next().await else { return Ok(()) };
         let batch = ended.map_err(|error| task_failure(&error))?;
         self.settle(&batch);
-        let Some(failure) = batch.failure else { return Ok(()) };
-        // What is on its way still counts; the stopped delivery ends it soon.
-        while let Some(Ok(other)) = self.on_the_way.join_next().await {
-            self.settle(&other);
+        batch.failure.map_or(Ok(()), Err)
+    }
+
+    /// After a failure: what has been sent may arrive, and then it counts.
+    async fn settle_what_is_on_its_way(&mut self) {
+        self.delivery.stop();
+        while let Some(ended) = self.on_the_way.join_next().await {
+            if let Ok(batch) = ended {
+                self.settle(&batch);
+            }
         }
-        Err(failure)
     }
 
     fn settle(&mut self, batch: &BatchReport) {

@@ -50,6 +50,11 @@ impl CallDelivery {
         Self { destination, deadline, state: Arc::default() }
     }
 
+    /// Begins no further request and no further attempt of this call; what is on its way is still waited for.
+    pub fn stop(&self) {
+        self.state.stopped.store(true, Relaxed);
+    }
+
     /// Sends a batch and settles every observation in it.
     pub async fn deliver(self, batch: Batch) -> BatchReport {
         let mut shipment =
@@ -63,20 +68,25 @@ impl CallDelivery {
             match self.send(&mut shipment, run.clone()).await {
                 Sent::Delivered => shipment.settle(run, Outcome::Delivered),
                 Sent::TooLarge(_) | Sent::Refused(_) if run.len() > 1 => waiting.extend(halves(run)),
-                Sent::TooLarge(status) => shipment.settle(run, dead_letter(DeadLetterReason::TooLarge, status)),
-                Sent::Refused(status) => match self.proof_of_health(&mut shipment).await {
-                    Ok(()) => shipment.settle(run, dead_letter(DeadLetterReason::Refused, status)),
-                    Err(failure) => shipment.fail(failure),
-                },
+                Sent::TooLarge(status) => self.give_up(&mut shipment, run, DeadLetterReason::TooLarge, status).await,
+                Sent::Refused(status) => self.give_up(&mut shipment, run, DeadLetterReason::Refused, status).await,
                 Sent::Failed(failure) => shipment.fail(failure),
             }
             if shipment.failure.is_some() {
-                self.state.stopped.store(true, Relaxed);
+                self.stop();
                 break;
             }
         }
         let outcomes = batch.sources().iter().copied().zip(shipment.outcomes).collect();
         BatchReport { outcomes, stats: shipment.stats, failure: shipment.failure }
+    }
+
+    /// Settles a lone observation that the destination does not take.
+    async fn give_up(&self, shipment: &mut Shipment<'_>, run: Range<usize>, reason: DeadLetterReason, status: u16) {
+        match self.proof_of_health(shipment).await {
+            Ok(()) => shipment.settle(run, Outcome::DeadLetter { reason, status }),
+            Err(failure) => shipment.fail(failure),
+        }
     }
 
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
@@ -176,8 +186,4 @@ impl Shipment<'_> {
 fn halves(run: Range<usize>) -> [Range<usize>; 2] {
     let middle = run.start + run.len() / 2;
     [middle..run.end, run.start..middle]
-}
-
-fn dead_letter(reason: DeadLetterReason, status: u16) -> Outcome {
-    Outcome::DeadLetter { reason, status }
 }

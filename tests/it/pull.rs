@@ -478,7 +478,7 @@ async fn a_slow_sls_is_answered_before_the_time_out() {
     let answer = invoke_in_a_hurry(&world, SEED, SEED + 5).await;
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     answer.assert_balanced();
-    assert!(matches!(answer.failure().1, "pull" | "deadline"), "{}", answer.text);
+    assert_eq!((answer.failure(), answer.count("slsRequests")), (("out_of_time", "deadline"), 1), "{}", answer.text);
     world.invoke().await.assert_success();
 }
 

@@ -76,6 +76,11 @@ impl Prepared {
     pub fn asked(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
+
+    /// The paths that were asked for.
+    pub fn paths(&self) -> Vec<String> {
+        self.requests.lock().unwrap().iter().map(|request| request.uri().path().to_owned()).collect()
+    }
 }
 
 impl Answer for Prepared {
