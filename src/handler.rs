@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -22,10 +22,19 @@ use crate::sls::budget::ByteBudget;
 use crate::sls::calls::Shard;
 use crate::sls::client::{Logstore, SlsClient};
 use crate::sls::endpoint::{Endpoint, EndpointSettings};
+use crate::sls::error::SlsError;
 use crate::sls::reader::Reader;
 use crate::sls::signing::SignatureSettings;
+use crate::sls::wire;
 use crate::trace::settings::TraceSettings;
 use crate::work::Work;
+
+/// How often one request with dead letters is sent.
+const MAX_PUT_ATTEMPTS: u32 = 4;
+
+/// How long after the deadline requests may take to notice that their time is up: they then end with counts instead of being dropped
+/// with none. A part of the reserve of [`Deadline::of_call`], which is at least twice as long.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// What the operator decides about calls.
 #[derive(Clone, Debug)]
@@ -92,7 +101,7 @@ impl Handler {
         }
         let letters = self.read_convert_deliver(&event, shard.clone(), &trace, invocation, report).await?;
         match report.unsettled() {
-            0 => self.write_dead_letters(&shard, &letters, invocation.deadline).await,
+            0 => self.write_dead_letters(&shard, &letters, invocation.deadline, report).await,
             undone => {
                 Err(Failure::new(Stage::Internal, "unsettled", format!("{undone} records were not settled"), "report this: it is a bug"))
             }
@@ -156,16 +165,28 @@ impl Handler {
         let reader = Reader::new(shard, event.range.clone(), self.budget.for_call(), invocation.deadline, sls_requests.clone());
         let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline);
         let work = Work::new(event, trace, delivery, report);
-        let ended = tokio::time::timeout_at(invocation.deadline.instant(), work.run(reader)).await;
+        let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(reader)).await;
         report.sls_requests = sls_requests.load(Relaxed);
-        ended.unwrap_or_else(|_| Err(out_of_time(report)))
+        match ended {
+            // Whatever failed last did so because its time was cut.
+            Ok(Err(last)) if invocation.deadline.left().is_zero() => Err(out_of_time(report, Some(&last))),
+            Ok(ended) => ended,
+            Err(_) => Err(out_of_time(report, None)),
+        }
     }
 
-    async fn write_dead_letters(&self, source: &Shard, letters: &[DeadLetter], deadline: Deadline) -> Result<(), Failure> {
+    async fn write_dead_letters(
+        &self,
+        source: &Shard,
+        letters: &[DeadLetter],
+        deadline: Deadline,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         let Some(logstore) = self.settings.dead_letter_logstore.as_ref().filter(|_| !letters.is_empty()) else { return Ok(()) };
         let place = Logstore { name: logstore.clone(), ..source.logstore.clone() };
         for part in letters.chunks(dead_letter::MAX_LETTERS_PER_REQUEST) {
-            place.put_logs(&dead_letter::log_group(part, self.now_seconds()), deadline.left()).await.map_err(|error| {
+            let group = dead_letter::log_group(part, self.now_seconds());
+            put_with_retries(&place, &group, deadline, report).await.map_err(|error| {
                 let hint = "the function role needs log:PostLogStoreLogs on DEAD_LETTER_LOGSTORE; the range comes again";
                 Failure::new(
                     Stage::DeadLetter,
@@ -189,8 +210,24 @@ fn parameter_failure(error: config::ParameterError) -> Failure {
     Failure::new(Stage::Event, "invalid_parameter", error.to_string(), hint)
 }
 
-fn out_of_time(report: &Report) -> Failure {
-    let message = format!("the time of the call ran out after {} pages, {} records delivered", report.pages, report.ship_lines);
-    let hint = "nothing is lost: the range comes again; raise the function's timeout or lower triggerInterval";
+/// Sends a group until it is taken. A group that was stored without an answer is stored twice: a letter says the same both times.
+async fn put_with_retries(place: &Logstore, group: &wire::LogGroup, deadline: Deadline, report: &mut Report) -> Result<(), SlsError> {
+    let mut attempt = 0;
+    loop {
+        report.sls_requests += 1;
+        let Err(error) = place.put_logs(group, deadline.left()).await else { return Ok(()) };
+        attempt += 1;
+        match error.retry_wait(attempt - 1) {
+            Some(wait) if attempt < MAX_PUT_ATTEMPTS && deadline.sleep(wait).await => {}
+            _ => return Err(error),
+        }
+    }
+}
+
+fn out_of_time(report: &Report, last: Option<&Failure>) -> Failure {
+    let last = last.map(|failure| format!("; last, {}", failure.message)).unwrap_or_default();
+    let message = format!("the time of the call ran out after {} pages, {} records delivered{last}", report.pages, report.ship_lines);
+    let hint = "nothing is lost: the range comes again; raise the function's timeout or lower triggerInterval, \
+                and look for a slow SLS or Langfuse if little was delivered";
     Failure::new(Stage::Deadline, "out_of_time", message, hint)
 }

@@ -50,6 +50,14 @@ impl<'c> Work<'c> {
     /// # Errors
     /// When something is left undone: a page that cannot be read, a destination that does not accept.
     pub async fn run(mut self, reader: Reader) -> Result<Vec<DeadLetter>, Failure> {
+        let ended = self.steps(reader).await;
+        if ended.is_err() {
+            self.settle_what_is_on_its_way().await;
+        }
+        ended.map(|()| self.letters)
+    }
+
+    async fn steps(&mut self, reader: Reader) -> Result<(), Failure> {
         // Dropping a set ends its task with the work, also when time runs out in the middle.
         let (mut reading, mut preparing) = (JoinSet::new(), JoinSet::new());
         if self.sends {
@@ -69,7 +77,7 @@ impl<'c> Work<'c> {
         while !self.on_the_way.is_empty() {
             self.settle_next().await?;
         }
-        Ok(self.letters)
+        Ok(())
     }
 
     async fn convert(&mut self, page: &Page) -> Result<(), Failure> {
@@ -122,12 +130,17 @@ impl<'c> Work<'c> {
         let Some(ended) = self.on_the_way.join_next().await else { return Ok(()) };
         let batch = ended.map_err(|error| task_failure(&error))?;
         self.settle(&batch);
-        let Some(failure) = batch.failure else { return Ok(()) };
-        // What is on its way still counts; the stopped delivery ends it soon.
-        while let Some(Ok(other)) = self.on_the_way.join_next().await {
-            self.settle(&other);
+        batch.failure.map_or(Ok(()), Err)
+    }
+
+    /// After a failure: what has been sent may arrive, and then it counts.
+    async fn settle_what_is_on_its_way(&mut self) {
+        self.delivery.stop();
+        while let Some(ended) = self.on_the_way.join_next().await {
+            if let Ok(batch) = ended {
+                self.settle(&batch);
+            }
         }
-        Err(failure)
     }
 
     fn settle(&mut self, batch: &BatchReport) {
@@ -177,6 +190,9 @@ fn task_failure(error: &JoinError) -> Failure {
 
 fn pull_failure(failure: ReadFailure) -> Failure {
     let (error_type, hint) = match &failure.error {
+        SlsError::Refused(refusal) if refusal.is_redirect() => {
+            ("sls_redirects", "redirects are never followed: set SLS_ENDPOINT to the endpoint itself, and look for a proxy in between")
+        }
         SlsError::Refused(refusal) => match refusal.class {
             ErrorClass::CursorGone => ("sls_cursor_gone", "the range has left the retention of the Logstore, or its shard is gone"),
             ErrorClass::Credentials => {

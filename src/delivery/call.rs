@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::batch_answer::{BatchVerdict, ObservationResult, batch_verdict};
 use super::destination::Destination;
 use super::ingestion_plan::{Api, IngestionPlan};
-use super::job::{Job, Shipment};
+use super::job::{Job, PER_EVENT, Shipment};
 use super::request::{self, Body, NoBody};
 use super::verdict::{Block, Verdict, verdict};
 use super::{BatchReport, DeadLetterReason, Outcome, backoff, failures};
@@ -56,18 +56,28 @@ impl CallDelivery {
 
     /// Asks the destination what it is, where that decides the API, so that the answer is there when the first batch is.
     pub async fn prepare(&self) {
-        self.route().await;
+        if self.destination.paused().is_none() {
+            self.route().await;
+        }
+    }
+
+    /// Begins no further request and no further attempt of this call; what is on its way is still waited for.
+    pub fn stop(&self) {
+        self.state.stopped.store(true, Relaxed);
     }
 
     /// Sends a batch and settles every observation in it.
     pub async fn deliver(self, batch: Batch) -> BatchReport {
         let mut shipment = Shipment::new(&batch);
+        if let Some((block, left)) = self.destination.paused() {
+            return shipment.report(Some(failures::paused(&self.destination, &block, left)));
+        }
         let mut jobs = vec![Job::first(0..batch.len(), self.route().await.api)];
         while let Some(job) = jobs.pop() {
             match self.work_off(&mut shipment, job).await {
                 Ok(more) => jobs.extend(more),
                 Err(failure) => {
-                    self.state.stopped.store(true, Relaxed);
+                    self.stop();
                     return shipment.report(Some(failure));
                 }
             }
@@ -84,17 +94,10 @@ impl CallDelivery {
                 shipment.settle(job.run, Outcome::Delivered);
                 Ok(Vec::new())
             }
-            Sent::Whole(status, Verdict::Retry(asked)) => self.retried(job.again(asked), status),
+            Sent::Whole(status, Verdict::Retry(asked)) => self.retried(job.again(asked, status)),
             Sent::Whole(_, Verdict::TooLarge | Verdict::Refused) if job.run.len() > 1 => Ok(job.halves().into()),
-            Sent::Whole(status, Verdict::TooLarge) => {
-                shipment.settle(job.run, Outcome::DeadLetter { reason: DeadLetterReason::TooLarge, status });
-                Ok(Vec::new())
-            }
-            Sent::Whole(status, Verdict::Refused) => {
-                self.prove_health(shipment, &job, status).await?;
-                shipment.settle(job.run, Outcome::DeadLetter { reason: DeadLetterReason::Refused, status });
-                Ok(Vec::new())
-            }
+            Sent::Whole(status, Verdict::TooLarge) => self.give_up(shipment, job, DeadLetterReason::TooLarge, status).await,
+            Sent::Whole(status, Verdict::Refused) => self.give_up(shipment, job, DeadLetterReason::Refused, status).await,
             Sent::Whole(status, Verdict::Blocked(block)) => self.detour(job, status, &block).await,
             Sent::Unreadable => Err(failures::unreadable()),
         }
@@ -112,16 +115,16 @@ impl CallDelivery {
         }
         let jobs = shipment.settle_each(job, results, otlp);
         match jobs.iter().any(|job| job.attempt >= backoff::MAX_ATTEMPTS) {
-            true => Err(failures::exhausted(&self.destination, 207, backoff::MAX_ATTEMPTS)),
+            true => Err(failures::exhausted(&self.destination, PER_EVENT, backoff::MAX_ATTEMPTS)),
             false => Ok(jobs),
         }
     }
 
-    fn retried(&self, job: Job, status: u16) -> Result<Vec<Job>, Failure> {
+    fn retried(&self, job: Job) -> Result<Vec<Job>, Failure> {
         if job.attempt < backoff::MAX_ATTEMPTS && !self.state.stopped.load(Relaxed) {
             return Ok(vec![job]);
         }
-        Err(failures::exhausted(&self.destination, status, job.attempt))
+        Err(failures::exhausted(&self.destination, job.status, job.attempt))
     }
 
     /// A server without OTLP may have the batch API; everything else that blocks ends the call.
@@ -133,6 +136,13 @@ impl CallDelivery {
         }
         self.destination.pause(block);
         Err(failures::blocked(&self.destination, status, block, job.api))
+    }
+
+    /// Settles a lone observation that the destination does not take.
+    async fn give_up(&self, shipment: &mut Shipment<'_>, job: Job, reason: DeadLetterReason, status: u16) -> Result<Vec<Job>, Failure> {
+        self.prove_health(shipment, &job, status).await?;
+        shipment.settle(job.run, Outcome::DeadLetter { reason, status });
+        Ok(Vec::new())
     }
 
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
@@ -152,7 +162,7 @@ impl CallDelivery {
     /// Waits as long as an attempt must wait, or says why there is none.
     async fn wait_before(&self, job: &Job) -> Result<(), Failure> {
         if self.state.stopped.load(Relaxed) {
-            return Err(failures::exhausted(&self.destination, 0, job.attempt));
+            return Err(failures::exhausted(&self.destination, job.status, job.attempt));
         }
         if let Some((block, left)) = self.destination.paused() {
             return Err(failures::paused(&self.destination, &block, left));
@@ -160,7 +170,7 @@ impl CallDelivery {
         let Some(failed_before) = job.attempt.checked_sub(1) else { return Ok(()) };
         match self.deadline.sleep(backoff::wait(failed_before, job.asked, fastrand::f64())).await {
             true => Ok(()),
-            false => Err(failures::exhausted(&self.destination, 0, job.attempt)),
+            false => Err(failures::exhausted(&self.destination, job.status, job.attempt)),
         }
     }
 

@@ -9,6 +9,9 @@ use super::{BatchReport, DeadLetterReason, Outcome, SendStats};
 use crate::error::Failure;
 use crate::export::batch::Batch;
 
+/// The status of an answer that speaks of each event by itself (`reference/langfuse.md` §2).
+pub const PER_EVENT: u16 = 207;
+
 /// Neighbours that go out in one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -20,6 +23,8 @@ pub struct Job {
     pub attempt: u32,
     /// How long the server asked to wait.
     pub asked: Option<Duration>,
+    /// The status of the last attempt; 0 if there was none or no answer came.
+    pub status: u16,
 }
 
 /// One batch on its way.
@@ -34,12 +39,12 @@ pub struct Shipment<'b> {
 impl Job {
     /// A first attempt.
     pub fn first(run: Range<usize>, api: Api) -> Self {
-        Self { run, api, attempt: 0, asked: None }
+        Self { run, api, attempt: 0, asked: None, status: 0 }
     }
 
     /// The same once more.
-    pub fn again(self, asked: Option<Duration>) -> Self {
-        Self { attempt: self.attempt + 1, asked, ..self }
+    pub fn again(self, asked: Option<Duration>, status: u16) -> Self {
+        Self { attempt: self.attempt + 1, asked, status, ..self }
     }
 
     /// Both halves as first attempts, the second one first, since jobs are taken from the end of a list.
@@ -71,7 +76,7 @@ impl<'b> Shipment<'b> {
         let mut jobs: Vec<Job> = Vec::new();
         for (index, result) in job.run.clone().zip(results) {
             let follow_up = match (result, otlp) {
-                (ObservationResult::Retry, _) => Job { run: index..index + 1, ..job.clone().again(None) },
+                (ObservationResult::Retry, _) => Job { run: index..index + 1, ..job.clone().again(None, PER_EVENT) },
                 (ObservationResult::EventsOnly, Some(api)) => Job::first(index..index + 1, api),
                 (result, _) => {
                     self.outcomes[index] = settled(*result);
@@ -123,9 +128,9 @@ mod tests {
         use ObservationResult::{Delivered, EventsOnly, Refused, Retry};
         let (batch, api) = (batch(7), Api::Batch(BatchDialect::of(None)));
         let mut shipment = Shipment::new(&batch);
-        let job = Job { run: 1..7, api, attempt: 1, asked: Some(Duration::from_secs(1)) };
+        let job = Job { run: 1..7, api, attempt: 1, asked: Some(Duration::from_secs(1)), status: 500 };
         let jobs = shipment.settle_each(&job, &[Delivered, Retry, Retry, Refused(400), EventsOnly, EventsOnly], Some(Api::Otlp));
-        let again = Job { run: 2..4, api, attempt: 2, asked: None };
+        let again = Job { run: 2..4, api, attempt: 2, asked: None, status: 207 };
         assert_eq!(jobs, [Job::first(5..7, Api::Otlp), again]);
         let outcomes: Vec<_> = shipment.report(None).outcomes.into_iter().map(|(_, outcome)| outcome).collect();
         let refused = Outcome::DeadLetter { reason: DeadLetterReason::Refused, status: 400 };

@@ -44,6 +44,8 @@ pub struct Refusal {
     pub request_id: String,
     /// What to do about it.
     pub class: ErrorClass,
+    /// Where a 3xx points to: the host alone, since no redirect is followed (`design.md` §2).
+    pub redirect_host: Option<String>,
 }
 
 impl Refusal {
@@ -51,14 +53,23 @@ impl Refusal {
     pub fn read(status: u16, body: &[u8], request_id: &str) -> Self {
         let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
         let class = classify(status, &body.code, &body.message);
-        Self { status, code: printable(&body.code), request_id: printable(request_id), class }
+        Self { status, code: printable(&body.code), request_id: printable(request_id), class, redirect_host: None }
+    }
+
+    /// True for an answer that sends the request elsewhere.
+    pub fn is_redirect(&self) -> bool {
+        (300..400).contains(&self.status)
     }
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let code = if self.code.is_empty() { "no error code" } else { &self.code };
-        write!(formatter, "status {}, {code}, request id {}", self.status, self.request_id)
+        write!(formatter, "status {}, {code}, request id {}", self.status, self.request_id)?;
+        match &self.redirect_host {
+            Some(host) => write!(formatter, ", redirects to host {host}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -127,6 +138,9 @@ pub enum Damage {
     /// The next cursor is smaller than the one asked for.
     #[error("the next cursor lies before the one that was asked for")]
     CursorBackwards,
+    /// The next cursor holds no number although the one asked for does: it is not one of this shard (`reference/sls.md` §2).
+    #[error("the next cursor is no cursor")]
+    ForeignCursor,
     /// `x-log-bodyrawsize` or another number is absent or no number.
     #[error("the header {0} is missing or not a number")]
     BadHeader(&'static str),
@@ -174,9 +188,10 @@ impl SlsError {
                 ErrorClass::RetryQuota => Duration::from_secs(1),
                 _ => return None,
             },
-            Self::Transport(TransportKind::Unwritable) | Self::TooLarge { .. } => return None,
+            // A stall is for the trigger to wait out: the rest of the range is not readable yet.
+            Self::Transport(TransportKind::Unwritable) | Self::TooLarge { .. } | Self::Stalled => return None,
             Self::Damaged(Damage::CursorBackwards) => return None,
-            Self::Transport(_) | Self::Damaged(_) | Self::Stalled => Duration::from_millis(200),
+            Self::Transport(_) | Self::Damaged(_) => Duration::from_millis(200),
         };
         Some(first.saturating_mul(1 << attempt.min(6)))
     }

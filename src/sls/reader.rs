@@ -105,7 +105,7 @@ impl Reader {
     pub async fn next_page(&mut self) -> Result<Option<Page>, ReadFailure> {
         while !self.finished {
             let (head, page) = self.page_with_retries().await.map_err(|error| self.failure(error))?;
-            let page = self.step(&head, page).map_err(|error| self.failure(error))?;
+            let page = self.step(&head, page);
             if page.kept > 0 {
                 return Ok(Some(page));
             }
@@ -155,7 +155,7 @@ impl Reader {
         let extra = self.room_for(&head).await?;
         let bytes = head.unpack(answer.body(head.packed_limit()).await?)?;
         let groups = count_groups(&bytes)?;
-        self.check_direction(&head)?;
+        self.check_progress(&head)?;
         let page = Page { first_group: first_group(&head, groups), kept: groups, bytes, _allowance: [Some(expected), extra] };
         Ok((head, page))
     }
@@ -170,26 +170,34 @@ impl Reader {
         Ok(if bytes > TARGET_PAGE_BYTES { Some(self.budget.page(bytes - TARGET_PAGE_BYTES).await) } else { None })
     }
 
-    fn check_direction(&self, head: &PageHead) -> Result<(), SlsError> {
-        match head.next.compare(&self.range.begin) {
+    /// Refuses a page that does not lead on. A part of an attempt, since standing still may pass: the next attempt then moves.
+    fn check_progress(&self, head: &PageHead) -> Result<(), SlsError> {
+        let Range { begin, end } = &self.range;
+        let stands_still = head.next.is_at(begin) && !head.next.is_at(end) && !is_behind(&head.next, end);
+        match head.next.compare(begin) {
             Some(Ordering::Less) => Err(SlsError::Damaged(Damage::CursorBackwards)),
+            None if begin.number().is_some() && !head.next.is_at(end) => Err(SlsError::Damaged(Damage::ForeignCursor)),
+            _ if stands_still => Err(SlsError::Stalled),
             _ => Ok(()),
         }
     }
 
     /// Moves on by one page: drops groups behind the end, decides whether the end is reached.
-    fn step(&mut self, head: &PageHead, mut page: Page) -> Result<Page, SlsError> {
+    fn step(&mut self, head: &PageHead, mut page: Page) -> Page {
         self.count = next_count(self.count, page.kept, page.len());
-        let past_end = head.next.compare(&self.range.end) == Some(Ordering::Greater);
+        let past_end = is_behind(&head.next, &self.range.end);
         if head.next.is_at(&self.range.end) || past_end {
             self.finished = true;
             page.kept = kept_before(&self.range.end, page.first_group, page.kept);
-        } else if head.next.is_at(&self.range.begin) {
-            return Err(SlsError::Stalled);
         }
         self.range.begin = if past_end { self.range.end.clone() } else { head.next.clone() };
-        Ok(page)
+        page
     }
+}
+
+/// True where both have numbers and the first lies behind the second.
+fn is_behind(cursor: &Cursor, end: &Cursor) -> bool {
+    cursor.compare(end) == Some(Ordering::Greater)
 }
 
 /// How many of a page's groups lie before `end`: a server that ignores the end sends more (`reference/sls.md` §2).

@@ -4,6 +4,7 @@ mod delivery;
 mod fc_invoke;
 mod ingestion;
 mod pull;
+mod records;
 mod samples;
 mod sls_calls;
 mod support;

@@ -16,9 +16,9 @@ pub const PROJECT: &str = "demo-project";
 pub const LOGSTORE: &str = "ai-gateway-log";
 pub const SEED: u64 = 1_732_154_287_213_232_000;
 pub const SAMPLES: &str = include_str!("../fixtures/gateway-samples.jsonl");
-const KEY_ID: &str = "STS.testkey";
-const KEY_SECRET: &str = "sentinel-key-secret";
-const TOKEN: &str = "sentinel-security-token";
+pub const KEY_ID: &str = "STS.testkey";
+pub const KEY_SECRET: &str = "sentinel-key-secret";
+pub const TOKEN: &str = "sentinel-security-token";
 
 /// Both stand-ins and a running `bootstrap`.
 pub struct World {
@@ -41,6 +41,47 @@ pub struct Answer {
     pub status: u16,
     pub fc_status: String,
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
+}
+
+impl Answer {
+    /// The report, which is the answer of a success and a member of that of a failure.
+    pub fn report(&self) -> &Value {
+        if self.body["report"].is_object() { &self.body["report"] } else { &self.body }
+    }
+
+    /// A number of the report.
+    pub fn count(&self, member: &str) -> u64 {
+        self.report()[member].as_u64().unwrap_or_else(|| panic!("{member}: {}", self.text))
+    }
+
+    /// Why the call failed: `errorType` and `stage`, both empty for a success.
+    pub fn failure(&self) -> (&str, &str) {
+        (self.body["errorType"].as_str().unwrap_or_default(), self.body["stage"].as_str().unwrap_or_default())
+    }
+
+    /// Checks what holds for every call (`design.md` §2): each record has one end, only a failure leaves something undone, and
+    /// both statuses tell the outcome.
+    pub fn assert_balanced(&self) {
+        let sum = |member: &str| self.report()[member].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum::<u64>();
+        let ends = self.count("shipLines") + sum("skipped") + sum("deadLettered") + self.count("undone");
+        assert_eq!(self.count("ingestLines"), ends, "{}", self.text);
+        let (status, outcome) = if self.failure().0.is_empty() { (200, "success") } else { (404, "failure") };
+        assert_eq!(
+            (self.status, self.fc_status.parse(), self.report()["outcome"].as_str()),
+            (status, Ok(status), Some(outcome)),
+            "{}",
+            self.text
+        );
+        assert!(outcome == "failure" || self.count("undone") == 0, "{}", self.text);
+    }
+
+    /// The same for a call that must have succeeded.
+    pub fn assert_success(&self) {
+        self.assert_balanced();
+        assert_eq!(self.status, 200, "{}", self.text);
+    }
 }
 
 impl World {
@@ -51,8 +92,13 @@ impl World {
 
     /// The same with more settings, which may replace ordinary ones.
     pub async fn with_settings(settings: &[(&str, &str)]) -> Self {
+        Self::of(groups_from_jsonl(SAMPLES, 5, 1_772_417_413).unwrap(), settings).await
+    }
+
+    /// The same with these groups in shard 0.
+    pub async fn of(groups: Vec<wire::LogGroup>, settings: &[(&str, &str)]) -> Self {
         let (sls, langfuse) = (sls_with(&[0]).await, LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap());
-        append(&sls, 0, groups_from_jsonl(SAMPLES, 5, 1_772_417_413).unwrap());
+        append(&sls, 0, groups);
         let mut all = ordinary_settings(&langfuse.base_url(), &sls.endpoint());
         all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let function = Function::start(&all).await;
@@ -139,7 +185,8 @@ impl Function {
         let response = request.send().await.unwrap();
         let fc_status = response.headers().get("x-fc-status").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
         let (status, body) = (response.status().as_u16(), response.bytes().await.unwrap());
-        Answer { status, fc_status, body: serde_json::from_slice(&body).unwrap_or(Value::Null) }
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Answer { status, fc_status, body: serde_json::from_slice(&body).unwrap_or(Value::Null), text }
     }
 
     /// Any other request: method, path, and the status and text of the answer.
@@ -222,4 +269,11 @@ pub fn fc_headers() -> BTreeMap<String, String> {
         ("x-fc-retry-count", "0"),
     ];
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The most memory that the process ever held, in megabytes; `None` where the system does not tell.
+pub fn peak_memory_mb(function: &Function) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", function.pid())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() / 1024)
 }

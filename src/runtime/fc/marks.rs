@@ -44,15 +44,36 @@ impl Hook {
     }
 }
 
-/// Marks the beginning of a call.
-pub fn start(hook: Hook, request_id: &str) {
-    line(&format!("FC {} Start RequestId: {request_id}", hook.name()));
+/// A call between its two marks. It gets its end in any case: one that is dropped on the way, because its caller went away, has failed.
+#[derive(Debug)]
+pub struct Marked<'r> {
+    hook: Hook,
+    request_id: &'r str,
+    failed: Option<bool>,
 }
 
-/// Marks the end of a call.
-pub fn end(hook: Hook, request_id: &str, failed: bool) {
-    let error = if failed { ", Error: Unhandled function error" } else { "" };
-    line(&format!("FC {} End RequestId: {request_id}{error}", hook.name()));
+impl<'r> Marked<'r> {
+    /// Marks the beginning of a call.
+    pub fn start(hook: Hook, request_id: &'r str) -> Self {
+        line(&format!("FC {} Start RequestId: {request_id}", hook.name()));
+        Self { hook, request_id, failed: None }
+    }
+
+    /// Marks the end of a call.
+    pub fn end(mut self, failed: bool) {
+        self.failed = Some(failed);
+    }
+}
+
+impl Drop for Marked<'_> {
+    fn drop(&mut self) {
+        let Self { hook, request_id, failed } = self;
+        if failed.is_none() {
+            tracing::warn!(event = "abandoned", request_id, "the caller went away before the call was done");
+        }
+        let error = if failed.unwrap_or(true) { ", Error: Unhandled function error" } else { "" };
+        line(&format!("FC {} End RequestId: {request_id}{error}", hook.name()));
+    }
 }
 
 fn line(text: &str) {

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use super::{Application, failed};
 use crate::error::{Failure, Stage};
 use crate::handler::Handled;
-use marks::Hook;
+use marks::{Hook, Marked};
 
 /// The largest event of a synchronous call. Bytes (`reference/function-compute.md` §1.4).
 const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
@@ -86,12 +86,12 @@ async fn route(request: Request<Incoming>, application: Arc<dyn Application>) ->
     }
     let Some(hook) = Hook::of(&head.method, head.uri.path()) else { return answer::no_such_route() };
     let request_id = headers::request_id(&head.headers);
-    marks::start(hook, &request_id);
+    let marked = Marked::start(hook, &request_id);
     let handled = match headers::control_path(&head.headers) {
         Some(path) if path != hook.path() => Some(failed(&request_id, misrouted())),
         _ => called(hook, &head.headers, body, application).await,
     };
-    marks::end(hook, &request_id, handled.as_ref().is_some_and(|handled| handled.failure.is_some()));
+    marked.end(handled.as_ref().is_some_and(|handled| handled.failure.is_some()));
     handled.as_ref().map_or_else(|| answer::plain("ok"), answer::of)
 }
 
@@ -119,7 +119,7 @@ async fn invoke(headers: &HeaderMap, body: Incoming, application: Arc<dyn Applic
 /// Runs a call in a task of its own, so that a panic ends that task. Dropping the set ends the call when its caller has gone.
 async fn in_own_task(application: Arc<dyn Application>, invocation: crate::invocation::Invocation) -> Result<Handled, Failure> {
     let mut task = JoinSet::new();
-    task.spawn(application.invoke(invocation));
+    task.spawn(async move { application.invoke(invocation).await });
     match task.join_next().await {
         Some(Ok(handled)) => Ok(handled),
         _ => Err(Failure::new(Stage::Internal, "panic", "the call panicked", "the range comes again; report this: it is a bug")),
