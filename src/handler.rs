@@ -22,15 +22,11 @@ use crate::sls::budget::ByteBudget;
 use crate::sls::calls::Shard;
 use crate::sls::client::{Logstore, SlsClient};
 use crate::sls::endpoint::{Endpoint, EndpointSettings};
-use crate::sls::error::SlsError;
 use crate::sls::reader::Reader;
 use crate::sls::signing::SignatureSettings;
-use crate::sls::wire;
+use crate::sls::writer;
 use crate::trace::settings::TraceSettings;
 use crate::work::Work;
-
-/// How often one request with dead letters is sent.
-const MAX_PUT_ATTEMPTS: u32 = 4;
 
 /// How long after the deadline requests may take to notice that their time is up: they then end with counts instead of being dropped
 /// with none. A part of the reserve of [`Deadline::of_call`], which is at least twice as long.
@@ -186,7 +182,7 @@ impl Handler {
         let place = Logstore { name: logstore.clone(), ..source.logstore.clone() };
         for part in letters.chunks(dead_letter::MAX_LETTERS_PER_REQUEST) {
             let group = dead_letter::log_group(part, self.now_seconds());
-            put_with_retries(&place, &group, deadline, report).await.map_err(|error| {
+            writer::put(&place, &group, deadline, &mut report.sls_requests).await.map_err(|error| {
                 let hint = "the function role needs log:PostLogStoreLogs on DEAD_LETTER_LOGSTORE; the range comes again";
                 Failure::new(
                     Stage::DeadLetter,
@@ -208,20 +204,6 @@ impl Handler {
 fn parameter_failure(error: config::ParameterError) -> Failure {
     let hint = "correct functionParameter of the trigger; everything else belongs into the function's environment";
     Failure::new(Stage::Event, "invalid_parameter", error.to_string(), hint)
-}
-
-/// Sends a group until it is taken. A group that was stored without an answer is stored twice: a letter says the same both times.
-async fn put_with_retries(place: &Logstore, group: &wire::LogGroup, deadline: Deadline, report: &mut Report) -> Result<(), SlsError> {
-    let mut attempt = 0;
-    loop {
-        report.sls_requests += 1;
-        let Err(error) = place.put_logs(group, deadline.left()).await else { return Ok(()) };
-        attempt += 1;
-        match error.retry_wait(attempt - 1) {
-            Some(wait) if attempt < MAX_PUT_ATTEMPTS && deadline.sleep(wait).await => {}
-            _ => return Err(error),
-        }
-    }
 }
 
 fn out_of_time(report: &Report, last: Option<&Failure>) -> Failure {

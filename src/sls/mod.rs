@@ -16,6 +16,7 @@ pub mod reader;
 pub mod sign;
 pub mod signing;
 pub mod wire;
+pub mod writer;
 
 /// When a log was produced or collected: after the request it describes (`reference/gateway-logs.md` §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
