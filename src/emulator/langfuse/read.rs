@@ -100,11 +100,28 @@ fn grouped(row: &StoredObservation, fields: &str) -> Value {
     Value::Object(shown)
 }
 
+/// An observation of the v1 calls, `ObservationsView` of the published API description. Prices are not played, so they are null.
 fn whole(row: &StoredObservation) -> Value {
-    let mut shown = grouped(row, "basic,time,io,metadata,usage,prompt");
-    shown["model"] = json!(row.model);
-    shown["modelParameters"] = json!(row.model_parameters);
-    shown
+    let mut shown = object(grouped(row, "basic,time,io,metadata,usage,prompt"));
+    shown.extend(object(json!({
+        "model": row.model, "modelParameters": row.model_parameters, "usage": usage(row), "unit": "TOKENS",
+        "modelId": null, "inputPrice": null, "outputPrice": null, "totalPrice": null,
+        "calculatedInputCost": row.cost_details.get("input"), "calculatedOutputCost": row.cost_details.get("output"),
+        "calculatedTotalCost": row.cost_details.get("total"),
+        "latency": row.end_ms.map(|end| seconds(end - row.start_ms)),
+        "timeToFirstToken": row.completion_start_ms.map(|first| seconds(first - row.start_ms)),
+    })));
+    Value::Object(shown)
+}
+
+fn usage(row: &StoredObservation) -> Value {
+    let count = |bucket: &str| row.usage_details.get(bucket).copied().unwrap_or(0);
+    json!({"input": count("input"), "output": count("output"), "total": count("total"), "unit": "TOKENS"})
+}
+
+#[allow(clippy::cast_precision_loss, reason = "durations are far below 2^52 milliseconds")]
+fn seconds(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1000.0
 }
 
 fn core(row: &StoredObservation) -> Value {
@@ -122,7 +139,21 @@ fn trace_json(trace: &StoredTrace, observations: Vec<Value>) -> Value {
     json!({"id": trace.id, "timestamp": iso(trace.timestamp_ms), "name": trace.name, "input": trace.input, "output": trace.output,
         "sessionId": trace.session_id, "userId": trace.user_id, "release": trace.release, "version": trace.version, "tags": trace.tags,
         "public": trace.public, "environment": trace.environment, "metadata": trace.metadata, "projectId": trace.project,
-        "observations": observations})
+        "createdAt": iso(trace.timestamp_ms), "updatedAt": iso(trace.timestamp_ms), "bookmarked": false, "externalId": null,
+        "htmlPath": format!("/project/{}/traces/{}", trace.project, trace.id), "latency": latency(&observations),
+        "totalCost": total_cost(&observations), "scores": [], "observations": observations})
+}
+
+/// From the first start to the last end, in seconds.
+fn latency(observations: &[Value]) -> f64 {
+    let moments = |name: &str| observations.iter().filter_map(|row| row[name].as_str()?.parse().ok()).collect::<Vec<jiff::Timestamp>>();
+    let (starts, ends) = (moments("startTime"), moments("endTime"));
+    let span = starts.iter().min().zip(ends.iter().max()).map_or(0, |(start, end)| end.as_millisecond() - start.as_millisecond());
+    seconds(span.max(0))
+}
+
+fn total_cost(observations: &[Value]) -> f64 {
+    observations.iter().filter_map(|row| row["calculatedTotalCost"].as_f64()).sum()
 }
 
 fn object(value: Value) -> Map<String, Value> {
