@@ -5,4 +5,5 @@ mod fc_invoke;
 mod pull;
 mod records;
 mod samples;
+mod secrets;
 mod support;
