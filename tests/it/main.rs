@@ -2,6 +2,7 @@
 
 mod delivery;
 mod fc_invoke;
+mod load;
 mod pull;
 mod records;
 mod samples;
