@@ -3,8 +3,10 @@
 mod delivery;
 mod fc_invoke;
 mod ingestion;
+mod load;
 mod pull;
 mod records;
 mod samples;
+mod secrets;
 mod sls_calls;
 mod support;

@@ -239,12 +239,14 @@ async fn collect(stream: impl AsyncRead + Unpin, output: Arc<Mutex<String>>, mut
     }
 }
 
+/// The port in the line that tells it, in either form of the log.
 fn port_of(line: &str) -> Option<u16> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    if line["event"] != "listening" {
-        return None;
-    }
-    line["address"].as_str()?.rsplit(':').next()?.parse().ok()
+    let address = match serde_json::from_str::<Value>(line) {
+        Ok(line) if line["event"] == "listening" => line["address"].as_str()?.to_owned(),
+        Ok(_) => return None,
+        Err(_) => line.split_once("event=\"listening\" address=")?.1.split(' ').next()?.to_owned(),
+    };
+    address.rsplit(':').next()?.parse().ok()
 }
 
 /// The headers of a call (`reference/function-compute.md` §2.1).
