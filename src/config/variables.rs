@@ -32,6 +32,7 @@ pub struct ProcessEnvironment;
 
 impl Variables for ProcessEnvironment {
     /// Bytes that are not UTF-8 arrive as U+FFFD, so that the rule of the setting refuses them rather than the value being taken for unset.
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment of the process")]
     fn get(&self, name: &str) -> Option<String> {
         std::env::var_os(name).map(|text| text.to_string_lossy().into_owned())
     }

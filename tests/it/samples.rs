@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use crate::support::World;
 use sls_to_langfuse::emulator::langfuse::{Level, ObservationType, StoredObservation};
 
+/// Line, type, model and token counts of a sample.
+type Expected<'e> = (&'e str, ObservationType, Option<&'e str>, &'e [(&'e str, u64)]);
+
 async fn delivered() -> BTreeMap<String, StoredObservation> {
     let world = World::new().await;
     let answer = world.invoke().await;
@@ -20,7 +23,7 @@ async fn delivered() -> BTreeMap<String, StoredObservation> {
 async fn every_sample_has_its_type_model_and_usage() {
     use ObservationType::{Agent, Embedding, Generation, Tool};
     let rows = delivered().await;
-    let expected: [(&str, ObservationType, Option<&str>, &[(&str, u64)]); 12] = [
+    let expected: [Expected<'_>; 12] = [
         ("01", Generation, Some("qwen-plus"), &[("input", 25), ("output", 60), ("total", 85)]),
         ("02", Generation, Some("gpt-4o"), &[("input", 19), ("output", 7), ("total", 26)]),
         ("03", Generation, Some("qwen-turbo"), &[("input", 11), ("output", 64), ("total", 75)]),
