@@ -49,7 +49,7 @@ impl LangfuseEmulator {
     /// # Errors
     /// When the port cannot be bound.
     pub async fn start(port: u16, world: LangfuseWorld) -> io::Result<Self> {
-        let state = Arc::new(Mutex::new(State { world, ..State::default() }));
+        let state = Arc::new(Mutex::new(State::of(world)));
         let server = Server::start(port, Arc::new(Door(state.clone()))).await?;
         Ok(Self { state, server: Arc::new(server) })
     }
@@ -179,7 +179,7 @@ impl LangfuseEmulator {
     pub fn clear(&self) {
         let mut state = locked(&self.state);
         state.store = Store::default();
-        state.requests.clear();
+        state.forget_requests();
     }
 }
 

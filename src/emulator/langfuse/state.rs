@@ -8,7 +8,7 @@ use http::{Request, Response};
 
 use super::fault::{Fault, Script};
 use super::incoming::{Incoming, RecordedRequest};
-use super::store::{Store, Table};
+use super::store::{Store, Table, keep_newest};
 use super::world::{LangfuseWorld, WriteMode};
 use super::{batch, otlp, route};
 use crate::emulator::server::{Answer, Reply};
@@ -22,8 +22,10 @@ pub struct State {
     pub store: Store,
     /// What goes wrong.
     pub script: Script,
-    /// What was asked.
+    /// What was asked, the newest of it where the world keeps no more.
     pub requests: Vec<RecordedRequest>,
+    /// How many requests were forgotten.
+    forgotten: usize,
 }
 
 /// What the server calls. It holds the state only, so that the port closes with the last handle.
@@ -40,7 +42,12 @@ impl State {
         if self.world.effective_mode() == WriteMode::EventsOnly { Table::EventsFull } else { Table::Observations }
     }
 
-    /// Takes up a request: the real answer unless a fault stands before the server, and the fault.
+    /// A server of this world, with nothing in it.
+    pub fn of(world: LangfuseWorld) -> Self {
+        Self { world, ..Self::default() }
+    }
+
+    /// Takes up a request: the real answer unless a fault stands before the server, the fault, and the running number of the request.
     pub fn take(&mut self, incoming: &Incoming) -> (Response<Bytes>, Option<Fault>, usize) {
         let fault = self.script.next(incoming);
         let (answer, items) = if fault.as_ref().is_none_or(Fault::stores) {
@@ -49,15 +56,26 @@ impl State {
             (Response::new(Bytes::new()), otlp::items(incoming) + batch::items(incoming))
         };
         self.requests.push(RecordedRequest::new(incoming, self.world.keep_bodies, items));
-        (answer, fault, self.requests.len() - 1)
+        let number = self.forgotten + self.requests.len() - 1;
+        if let Some(keep) = self.world.keep {
+            self.forgotten += keep_newest(&mut self.requests, keep);
+            self.store.keep_newest(keep);
+        }
+        (answer, fault, number)
     }
 
-    fn answered(&mut self, place: usize, reply: &Reply, faulted: bool) {
+    /// Forgets every request so far.
+    pub fn forget_requests(&mut self) {
+        self.forgotten += self.requests.len();
+        self.requests.clear();
+    }
+
+    fn answered(&mut self, number: usize, reply: &Reply, faulted: bool) {
         let status = match reply {
             Reply::Whole(response) | Reply::Cut(response, _) | Reply::Drip(response, _, _) => Some(response.status()),
             Reply::Reset => None,
         };
-        if let Some(request) = self.requests.get_mut(place) {
+        if let Some(request) = number.checked_sub(self.forgotten).and_then(|place| self.requests.get_mut(place)) {
             request.answered(status, faulted);
         }
     }
@@ -66,17 +84,17 @@ impl State {
 impl Door {
     async fn reply(&self, request: Request<Bytes>) -> Reply {
         let incoming = Incoming::new(request);
-        let (answer, fault, place, version) = {
+        let (answer, fault, number, version) = {
             let mut state = locked(&self.0);
-            let (answer, fault, place) = state.take(&incoming);
-            (answer, fault, place, state.world.version)
+            let (answer, fault, number) = state.take(&incoming);
+            (answer, fault, number, state.world.version)
         };
         let faulted = fault.is_some();
         let reply = match fault {
             Some(fault) => fault.reply(answer, version).await,
             None => Reply::Whole(answer),
         };
-        locked(&self.0).answered(place, &reply, faulted);
+        locked(&self.0).answered(number, &reply, faulted);
         reply
     }
 }

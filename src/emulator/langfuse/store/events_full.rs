@@ -1,6 +1,6 @@
 //! The table `events_full` of v4: rows that equal keys replace, but only once the database merges (`reference/langfuse.md` §7, §9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::observation::{StoredObservation, StoredTrace};
 
@@ -36,6 +36,13 @@ impl EventsFull {
     /// The database merges.
     pub fn merge(&mut self) {
         self.rows = merged(std::mem::take(&mut self.rows));
+    }
+
+    /// Forgets every other row than these spans, named by project and span id, and the synthetic roots of these traces.
+    pub fn keep(&mut self, spans: &BTreeSet<(&str, &str)>, traces: &BTreeSet<(String, String)>) {
+        let synthetic = |row: &StoredObservation| row.span_id.strip_prefix("t-") == Some(&row.trace_id);
+        let of_trace = |row: &StoredObservation| traces.contains(&(row.project.clone(), row.trace_id.clone()));
+        self.rows.retain(|row| spans.contains(&(row.project.as_str(), row.span_id.as_str())) || (synthetic(row) && of_trace(row)));
     }
 
     /// A trace as v4 shows it: an aggregate of its rows in the order of their writing (`reference/langfuse.md` §7).

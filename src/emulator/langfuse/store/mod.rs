@@ -56,6 +56,20 @@ impl Store {
         self.lost.push(Lost { project: project.to_owned(), reason, observations, id: id.map(Into::into) });
     }
 
+    /// Forgets all but the newest arrivals, with the rows and traces that belong to no newer one.
+    pub fn keep_newest(&mut self, keep: usize) {
+        keep_newest(&mut self.lost, keep);
+        keep_newest(&mut self.staging, keep);
+        let forgotten = keep_newest(&mut self.arrivals, keep);
+        if forgotten > 0 || self.old.trace_count() > slack(keep) {
+            let spans = self.arrivals.iter().map(|row| (row.project.as_str(), row.span_id.as_str())).collect();
+            let traces = self.arrivals.iter().map(|row| (row.project.clone(), row.trace_id.clone())).collect();
+            self.events_full.keep(&spans, &traces);
+            self.old.keep(&spans, &traces);
+            self.seen_traces.retain(|trace| traces.contains(trace));
+        }
+    }
+
     /// The periodic job of a dual server: staged rows reach `events_full` under a synthetic root `t-<traceId>`
     /// (`reference/langfuse.md` §9, "Across the two APIs"). The stand-in runs it only when told to.
     pub fn propagate(&mut self) {
@@ -72,6 +86,18 @@ impl Store {
         }
         self.events_full.insert(rows);
     }
+}
+
+/// How many there may be before all but `keep` are forgotten.
+fn slack(keep: usize) -> usize {
+    keep.saturating_add(keep / 4)
+}
+
+/// Forgets all but the last `keep` once there are a quarter more, and says how many went.
+pub fn keep_newest<T>(all: &mut Vec<T>, keep: usize) -> usize {
+    let surplus = if all.len() > slack(keep) { all.len() - keep } else { 0 };
+    all.drain(..surplus);
+    surplus
 }
 
 fn synthetic_root(id: &str, trace: &StoredTrace) -> StoredObservation {

@@ -1,6 +1,6 @@
 //! The tables `traces` and `observations` of v3, as legacy and dual servers keep them (`reference/langfuse.md` §7, §9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -79,6 +79,18 @@ impl OldTables {
     /// All trace rows.
     pub fn traces(&self) -> Vec<StoredTrace> {
         self.traces.iter().filter_map(|((project, id), events)| trace_events::folded(project, id, events)).collect()
+    }
+
+    /// How many traces there are.
+    pub fn trace_count(&self) -> usize {
+        self.traces.len()
+    }
+
+    /// Forgets every other observation and trace than these, named by project and id.
+    pub fn keep(&mut self, spans: &BTreeSet<(&str, &str)>, traces: &BTreeSet<(String, String)>) {
+        self.observations.retain(|(project, _, id, _), _| spans.contains(&(project.as_str(), id.as_str())));
+        self.raw.retain(|(project, _, id), _| spans.contains(&(project.as_str(), id.as_str())));
+        self.traces.retain(|trace, _| traces.contains(trace));
     }
 
     /// All observation rows, joined with their trace rows.

@@ -42,7 +42,7 @@ fn statuses(path: &str, content_type: &str, body: &[u8]) -> Vec<u16> {
     let answered = |world: LangfuseWorld| {
         let request = http::Request::post(path).header("authorization", basic()).header("content-type", content_type);
         let incoming = Incoming::new(request.body(Bytes::copy_from_slice(body)).unwrap());
-        let mut state = state::State { world, ..state::State::default() };
+        let mut state = state::State::of(world);
         let (answer, ..) = state.take(&incoming);
         state.store.propagate();
         let _ = (state.store.table(Table::Observations), state.store.table(Table::EventsFull), state.store.old.traces());

@@ -1,5 +1,6 @@
 //! The stand-in over real sockets. What the tests share stands here.
 
+mod bounds;
 mod faults;
 mod hostile;
 mod ingestion;
