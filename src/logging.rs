@@ -1,5 +1,5 @@
-//! The log: one line per call and per problem, as JSON for machines or as text for people. Everything goes to stdout, because that is
-//! what Function Compute collects (`reference/function-compute.md` §3).
+//! The log: one line per call and per problem, as JSON for machines or as text for people. In a function everything goes to stdout,
+//! because that is what Function Compute collects (`reference/function-compute.md` §3).
 //!
 //! No content of a record, no secret and no text of a server's answer is ever handed to this module.
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -19,9 +19,21 @@ use crate::handler::Handled;
 /// Name of the field whose JSON object becomes part of the line, member by member.
 const MEMBERS: &str = "members";
 
-/// Starts the log of the process. A second start changes nothing.
+/// Starts the log of a function, on stdout. A second start changes nothing.
 pub fn start(settings: &LogSettings, unset: LogFormat) {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stdout);
+    start_on(std::io::stdout, settings, unset);
+}
+
+/// Starts the log of a command whose stdout carries its result: on stderr. A second start changes nothing.
+pub fn start_beside_result(settings: &LogSettings, unset: LogFormat) {
+    start_on(std::io::stderr, settings, unset);
+}
+
+fn start_on<W>(writer: W, settings: &LogSettings, unset: LogFormat)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = match settings.format.unwrap_or(unset) {
         LogFormat::Json => lines.event_format(JsonLines).boxed(),
         LogFormat::Human => lines.with_ansi(false).with_target(false).boxed(),

@@ -7,6 +7,7 @@
 //! wrong. Nothing here opens a connection, prints, or keeps state.
 
 mod certificates;
+mod effective;
 mod file;
 mod log;
 mod nearest;
@@ -23,6 +24,7 @@ mod variables;
 
 use std::time::Duration;
 
+pub use effective::{Effective, Value, effective};
 pub use log::{LogFormat, LogSettings};
 pub use parameters::{ParameterError, apply_parameter_member, apply_parameters};
 pub use platform::{Platform, platform};

@@ -97,12 +97,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn raw(&mut self, setting: &Setting) -> Option<Raw> {
-        if let Some(text) = self.variable(setting.name) {
-            return Some(Raw { text, place: Place::Environment });
+    /// What somebody wrote for a setting, as text. None where nobody did, and where the file holds something that is no text.
+    pub(super) fn written(&self, setting: &Setting) -> Option<Raw> {
+        match self.variable(setting.name) {
+            Some(text) => Some(Raw { text, place: Place::Environment }),
+            None => self.file.values.get(setting.name).cloned().flatten(),
         }
-        if let Some(raw) = self.file.values.get(setting.name) {
-            return raw.clone();
+    }
+
+    fn raw(&mut self, setting: &Setting) -> Option<Raw> {
+        if self.place(setting).is_some() {
+            return self.written(setting);
         }
         match setting.unset {
             Unset::Default(text) => Some(Raw { text: text.to_owned(), place: Place::Unset }),

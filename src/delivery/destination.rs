@@ -120,8 +120,9 @@ impl Destination {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
-            .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+            .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")));
+        // No proxy knows this machine by its loopback address.
+        let http = if is_loopback(&settings.base_url) { http.no_proxy() } else { http }.build()?;
         let authorization = basic(&settings);
         Ok(Self { settings, authorization, http, now, paused: Mutex::new(None), version: tokio::sync::Mutex::new(None) })
     }
@@ -146,6 +147,12 @@ impl Destination {
             request = request.header(CONTENT_ENCODING, encoding);
         }
         self.answer(request.body(body.wire.clone()).send().await.ok()?).await
+    }
+
+    /// Asks for `path` with the keys of the project and reads the whole answer, within the request time-out. `None`: no answer came.
+    pub async fn get(&self, path: &str) -> Option<Answer> {
+        let request = self.http.get(format!("{}{path}", self.settings.base_url)).timeout(self.settings.request_timeout);
+        self.answer(request.header(AUTHORIZATION, self.authorization.clone()).send().await.ok()?).await
     }
 
     async fn answer(&self, mut response: reqwest::Response) -> Option<Answer> {
@@ -207,10 +214,33 @@ impl Destination {
     }
 }
 
+fn is_loopback(base_url: &str) -> bool {
+    let url = reqwest::Url::parse(base_url).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 fn basic(settings: &DestinationSettings) -> HeaderValue {
     let pair = format!("{}:{}", settings.public_key, settings.secret_key.expose());
     // Base64 is always a valid header value.
     let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).unwrap_or(HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for here in ["http://127.0.0.1:3000", "http://localhost", "http://[::1]:3000/x"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in
+            ["https://cloud.langfuse.com", "http://10.0.0.1:3000", "http://localhost.example.com", "http://127.0.0.1.example.com"]
+        {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
+    }
 }

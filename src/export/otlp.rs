@@ -190,7 +190,8 @@ fn rfc3339(milliseconds: i64) -> String {
     PRINTER.timestamp_to_string(&Timestamp::from_millisecond(milliseconds).unwrap_or_default())
 }
 
-fn type_name(kind: ObservationType) -> &'static str {
+/// The name of a type of observation in Langfuse (`reference/langfuse.md` §5).
+pub fn type_name(kind: ObservationType) -> &'static str {
     match kind {
         ObservationType::Generation => "generation",
         ObservationType::Embedding => "embedding",
