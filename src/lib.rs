@@ -24,6 +24,8 @@
 //! collected facts about the outside world and its contract.
 
 pub mod assembly;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 pub mod convert;
 pub mod dead_letter;

@@ -1,6 +1,15 @@
 //! Integration tests: the real `bootstrap` between the stand-ins, over real sockets on ports the system chooses.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails; helper functions of tests are not seen as tests by clippy"
+)]
+
+mod cli;
 mod delivery;
+mod deploy_files;
 mod fc_invoke;
 mod ingestion;
 mod load;

@@ -1,0 +1,106 @@
+//! `invoke`: one trigger event through the handler, in this process. The same handler as in the function, another front end.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::ending::{Ending, with_hint};
+use super::overlay::Overlay;
+use super::stand_in::{SlsStandIn, sls_for};
+use super::{Surroundings, Target, input, remark, say, tree};
+use crate::config::{self, Config, LogFormat, Value};
+use crate::deadline::Deadline;
+use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
+use crate::handler::Handled;
+use crate::invocation::{Invocation, TriggerEvent};
+use crate::secret::Credentials;
+use crate::sls::signing::SignatureSettings;
+use crate::{assembly, logging};
+
+const KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
+const KEY_SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
+
+/// Arguments of `invoke`.
+#[derive(Args, Debug)]
+pub struct Invoke {
+    /// The trigger event, as events/sls-trigger.json; - is standard input
+    #[arg(long, value_name = "FILE")]
+    event: PathBuf,
+    /// Read these logs, one JSON object a line, from a stand-in instead of SLS; the cursors of the event span all of them
+    #[arg(long, value_name = "FILE.jsonl")]
+    logs: Option<PathBuf>,
+    /// Where the observations go
+    #[arg(long, value_enum, default_value = "langfuse")]
+    to: Target,
+    /// How long the work may take, as the time-out of the function
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    timeout: u64,
+}
+
+impl Invoke {
+    /// Handles the event. The report goes to stdout, everything else to stderr.
+    pub async fn run(self, around: Surroundings<'_>) -> Result<(), Ending> {
+        let event = input::text(&self.event, "the event")?;
+        let parsed = TriggerEvent::parse(event.as_bytes()).map_err(|failure| Ending::misused(with_hint(&failure)))?;
+        let logs = self.logs.as_ref().map(|path| input::text(path, "the logs")).transpose()?;
+        let langfuse = self.langfuse().await?;
+        let mut config = configuration(around, langfuse.as_ref(), logs.is_some())?;
+        let sls = match &logs {
+            Some(logs) => Some(sls_for(&parsed, logs, config.dead_letter_logstore.as_deref()).await?),
+            None => None,
+        };
+        if let Some(sls) = &sls {
+            config.endpoint.replacement = Some(sls.emulator.endpoint());
+            config.signature = SignatureSettings::default();
+        }
+        let credentials = sls.as_ref().map(|sls: &SlsStandIn| sls.credentials.clone());
+        let handled = self.handle(&config, event, credentials).await?;
+        if let Some(langfuse) = &langfuse {
+            remark(&format!("{}\n", tree::tree(langfuse)));
+        }
+        told(handled)
+    }
+
+    async fn langfuse(&self) -> Result<Option<LangfuseEmulator>, Ending> {
+        match self.to {
+            Target::Langfuse => Ok(None),
+            Target::Emulator => {
+                let started = LangfuseEmulator::start(0, LangfuseWorld::default()).await;
+                Ok(Some(started.context("the Langfuse stand-in cannot listen")?))
+            }
+        }
+    }
+
+    async fn handle(&self, config: &Config, event: String, credentials: Option<Credentials>) -> Result<Handled, Ending> {
+        logging::start_beside_result(&config.log, LogFormat::Human);
+        let handler = assembly::handler(config).context("the clients cannot be set up")?;
+        let deadline = Deadline::of_call(Duration::from_secs(self.timeout));
+        let request_id = "command-line".to_owned();
+        let invocation = Invocation { request_id, event: event.into(), credentials, region: None, deadline, own_log: None };
+        Ok(handler.handle(&invocation).await)
+    }
+}
+
+/// The settings, or every problem: also that nothing says how to read SLS.
+fn configuration(around: Surroundings<'_>, langfuse: Option<&LangfuseEmulator>, has_logs: bool) -> Result<Config, Ending> {
+    let own = Overlay::on(around.variables);
+    let variables = langfuse.into_iter().fold(own, Overlay::with_emulator);
+    let loaded = config::load(&variables, around.files);
+    let has_key = config::effective(&variables, around.files).iter().any(|one| one.setting.name == KEY_ID && one.value != Value::Nothing);
+    let keyless = (!has_logs && !has_key)
+        .then(|| format!("{KEY_ID} (not set): must be set, with {KEY_SECRET}, to read from SLS; or give logs with --logs FILE.jsonl"));
+    match (loaded, keyless) {
+        (Ok(config), None) => Ok(config),
+        (Ok(_), Some(keyless)) => Err(Ending::wrong_settings(keyless)),
+        (Err(problems), None) => Err(Ending::wrong_settings(problems)),
+        (Err(problems), Some(keyless)) => Err(Ending::wrong_settings(format!("{problems}\n{keyless}"))),
+    }
+}
+
+fn told(handled: Handled) -> Result<(), Ending> {
+    let report = serde_json::to_string_pretty(&handled.report).map_err(|error| anyhow!("the report cannot be written: {error}"))?;
+    say(&report)?;
+    handled.failure.map_or(Ok(()), |failure| Err(failure.into()))
+}

@@ -1,0 +1,124 @@
+//! The command line for people: one file per command, and beside them what several commands share.
+//!
+//! The only place that prints for people. A command reads its arguments, calls the library, and says what came out; what it does beyond
+//! that belongs into the library. A new command is a file here, a variant of `Command`, and an arm of `run`.
+//!
+//! Commands: `config`, `demo`, `emulate`, `id`, `invoke`. Shared: `ending` (exit codes), `input` (files), `output` (lines that are safe on
+//! a terminal), `overlay` (settings that a command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample`
+//! (what the demo sends), `records` (lines → observations), `tree` and `account` (what arrived, what was done), `links` (where to look).
+
+mod account;
+mod config;
+mod demo;
+mod emulate;
+mod ending;
+mod function;
+mod id;
+mod input;
+mod invoke;
+mod links;
+mod output;
+mod overlay;
+mod records;
+mod sample;
+mod stand_in;
+mod tree;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{Files, Variables};
+use ending::Ending;
+
+/// Turns AI-gateway access logs in Alibaba Cloud SLS into Langfuse observations.
+#[derive(Debug, Parser)]
+#[command(name = "sls-to-langfuse", version, after_help = "Exit codes: 0 done, 1 the work failed, 2 wrong usage or configuration.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Send twelve sample logs through the real function and show what arrives
+    Demo(demo::Demo),
+    /// Handle one trigger event here, as the function would
+    Invoke(invoke::Invoke),
+    /// Run a stand-in for SLS or Langfuse until Ctrl-C
+    #[command(subcommand)]
+    Emulate(emulate::Emulate),
+    /// Print trace id, span id, start and type of log records
+    Id(id::Id),
+    /// Print the settings in force, with secrets hidden
+    Config,
+}
+
+/// Where observations go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Target {
+    /// A stand-in inside this process; LANGFUSE_HOST and its keys are not looked at
+    Emulator,
+    /// The server that LANGFUSE_HOST names
+    Langfuse,
+}
+
+/// What every command may ask.
+#[derive(Clone, Copy)]
+struct Surroundings<'s> {
+    variables: &'s dyn Variables,
+    files: &'s dyn Files,
+}
+
+/// Runs the command line.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: &dyn Variables, files: &dyn Files) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // Help and version are no errors; a closed terminal is nobody to tell.
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(ending::MISUSED));
+        }
+    };
+    let ended = run(arguments.command, Surroundings { variables, files });
+    ended.map_or_else(|ending| ending.tell(), |()| ExitCode::SUCCESS)
+}
+
+fn run(command: Command, around: Surroundings<'_>) -> Result<(), Ending> {
+    match command {
+        Command::Demo(demo) => block_on(demo.run(around)),
+        Command::Invoke(invoke) => block_on(invoke.run(around)),
+        Command::Emulate(emulate) => block_on(emulate.run(around)),
+        Command::Id(id) => id.run(),
+        Command::Config => config::run(around),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Ending>>) -> Result<(), Ending> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime cannot start")?;
+    runtime.block_on(work)
+}
+
+/// Waits until the user or the system asks this process to end.
+async fn told_to_end() -> Result<(), Ending> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminated = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let mut interrupted = signal(SignalKind::interrupt()).context("signals cannot be received")?;
+    tokio::select! { _ = terminated.recv() => {}, _ = interrupted.recv() => {} }
+    Ok(())
+}
+
+/// Writes a result to stdout, with a line break behind it.
+fn say(text: &str) -> Result<(), Ending> {
+    writeln!(std::io::stdout().lock(), "{text}").context("cannot write to stdout")?;
+    Ok(())
+}
+
+/// Writes something beside the result to stderr.
+fn remark(text: &str) {
+    // Nobody is there to be told that there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,43 @@
+//! Log records as JSON lines → who they are as observations. The judgement is the library's: `gateway` and `trace`.
+
+use crate::emulator::sls::{LoadError, groups_from_jsonl};
+use crate::export::otlp::type_name;
+use crate::gateway::ParsedRecord;
+use crate::report::SkipReason;
+use crate::sls::{Field, LogRecord, LogTime};
+use crate::trace::map::observation;
+use crate::trace::settings::TraceSettings;
+use crate::trace::{SpanId, TraceId};
+
+/// An observation's identity, as far as the record alone decides it (`design.md` decision 1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identified {
+    /// Trace.
+    pub trace_id: TraceId,
+    /// Observation.
+    pub span_id: SpanId,
+    /// UNIX milliseconds.
+    pub start_ms: i64,
+    /// Type, as Langfuse names it.
+    pub kind: &'static str,
+}
+
+/// The identity of the record on a line, or why it is passed over; `None` for a blank line.
+///
+/// # Errors
+/// When the line is no JSON object.
+pub fn identify(line: &str) -> Result<Option<Result<Identified, SkipReason>>, LoadError> {
+    // A line that carries no time of its own has none.
+    let groups = groups_from_jsonl(line, 1, 0)?;
+    let Some(log) = groups.first().and_then(|group| group.logs.first()) else { return Ok(None) };
+    let fields = log.contents.iter().map(|content| Field { key: &content.key, value: &content.value }).collect();
+    Ok(Some(of_record(&LogRecord { time: LogTime { seconds: log.time, nanoseconds: log.time_ns }, fields })))
+}
+
+fn of_record(record: &LogRecord<'_>) -> Result<Identified, SkipReason> {
+    let parsed = ParsedRecord::of(record);
+    let call = parsed.call().map_err(SkipReason::Record)?;
+    let settings = TraceSettings::default();
+    let seen = observation(record, &call, &settings);
+    Ok(Identified { trace_id: seen.trace_id, span_id: seen.span_id, start_ms: seen.start_ms, kind: type_name(seen.kind) })
+}

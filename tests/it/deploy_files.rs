@@ -1,0 +1,83 @@
+//! The files around the code agree with it: events, make targets, manifest, scripts.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use sls_to_langfuse::invocation::TriggerEvent;
+
+fn path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+fn text(relative: &str) -> String {
+    std::fs::read_to_string(path(relative)).unwrap_or_else(|error| panic!("{relative}: {error}"))
+}
+
+fn manifest() -> toml::Table {
+    text("Cargo.toml").parse().unwrap()
+}
+
+#[test]
+fn every_event_file_parses_and_has_a_name_with_hyphens() {
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(path("events")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+        assert!(name.strip_suffix(".json").is_some_and(|stem| stem.bytes().all(plain)), "{name}");
+        let event = TriggerEvent::parse(&std::fs::read(entry.path()).unwrap());
+        assert!(event.is_ok(), "{name}: {event:?}");
+        names.insert(name);
+    }
+    for name in ["sls-trigger.json", "sls-trigger-empty-range.json", "sls-trigger-catch-up.json"] {
+        assert!(names.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn the_makefile_has_the_targets_of_the_contract_and_each_says_what_it_does() {
+    let makefile = text("Makefile");
+    for target in ["help", "run", "test", "check", "peers", "package", "invoke", "clean"] {
+        assert!(makefile.contains(&format!("\n.PHONY: {target}\n{target}: ## ")), "{target}");
+    }
+}
+
+#[test]
+fn the_function_is_built_by_default_and_promises_nothing_of_a_feature() {
+    let manifest = manifest();
+    let binaries = manifest["bin"].as_array().unwrap();
+    let binary = |name: &str| binaries.iter().find(|binary| binary["name"].as_str() == Some(name)).unwrap();
+    assert!(binary("bootstrap").get("required-features").is_none());
+    assert_eq!(binary("sls-to-langfuse")["required-features"].as_array().unwrap()[0].as_str(), Some("cli"));
+    assert_eq!(manifest["package"]["default-run"].as_str(), Some("sls-to-langfuse"));
+}
+
+#[test]
+fn every_dependency_comes_from_a_registry_and_has_a_version() {
+    let manifest = manifest();
+    for section in ["dependencies", "dev-dependencies"] {
+        for (name, wanted) in manifest[section].as_table().unwrap() {
+            let version = wanted.as_str().or_else(|| wanted.get("version")?.as_str());
+            assert!(version.is_some_and(|version| version != "*"), "{section}: {name}");
+            assert!(["git", "path", "registry"].iter().all(|source| wanted.get(source).is_none()), "{section}: {name}");
+        }
+    }
+}
+
+#[test]
+fn tls_and_compression_need_no_more_than_a_c_compiler() {
+    let lock = text("Cargo.lock");
+    for library in ["openssl-sys", "native-tls", "aws-lc-sys", "libz-sys", "libz-ng-sys", "zstd-sys", "lz4-sys", "cmake"] {
+        assert!(!lock.contains(&format!("name = \"{library}\"")), "{library}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_scripts_can_be_run() {
+    use std::os::unix::fs::PermissionsExt;
+    for script in [".ci/run", ".ci/runtimes"] {
+        let mode = std::fs::metadata(path(script)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{script}");
+    }
+}
