@@ -79,7 +79,9 @@ fn keyed_reading(store: &Store, world: &LangfuseWorld, caller: &Caller, incoming
     let mode = world.effective_mode();
     match incoming.path.as_str() {
         "/api/public/projects" => {
-            reply::json(StatusCode::OK, &json!({"data": [{"id": caller.project, "name": caller.project_name, "metadata": {}}]}))
+            let organization = json!({"id": "organization-emulator", "name": "organization-emulator"});
+            let project = json!({"id": caller.project, "name": caller.project_name, "organization": organization, "metadata": {}});
+            reply::json(StatusCode::OK, &json!({ "data": [project] }))
         }
         "/api/public/v2/observations" => read::observations_v2(store, mode, caller, incoming),
         "/api/public/observations" => read::observations_v1(store, mode, caller, incoming),
