@@ -63,9 +63,9 @@ impl Generator {
             if kind % 20 == 19 { String::from_utf8_lossy(&ai_log.as_bytes()[..ai_log.len() * 2 / 3]).into_owned() } else { ai_log };
         let start =
             format!("2026-03-02T{:02}:{:02}:{:02}.{:03}Z", self.made / 3600 % 24, self.made / 60 % 60, self.made % 60, self.made % 1000);
-        let trace_id = if kind % 7 == 0 { "-".to_owned() } else { format!("{:032x}", self.random.u128(1..)) };
+        let trace_id = if kind.is_multiple_of(7) { "-".to_owned() } else { format!("{:032x}", self.random.u128(1..)) };
         let duration = self.random.u32(1..60_000).to_string();
-        let (question, answer) = if kind % 3 == 0 { (self.text(), self.text()) } else { ("-".to_owned(), "-".to_owned()) };
+        let (question, answer) = if kind.is_multiple_of(3) { (self.text(), self.text()) } else { ("-".to_owned(), "-".to_owned()) };
         log(&[
             ("ai_log", &ai_log),
             ("question", &question),
@@ -80,7 +80,7 @@ impl Generator {
             ("original_path", path),
             ("path", path),
             ("request_id", &request_id),
-            ("response_code", if kind % 17 == 0 { "500" } else { "200" }),
+            ("response_code", if kind.is_multiple_of(17) { "500" } else { "200" }),
             ("response_code_details", details),
             ("response_flags", "-"),
             ("route_name", "demo-chat@a@b@c"),

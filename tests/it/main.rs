@@ -1,5 +1,6 @@
 //! Integration tests: the real `bootstrap` between the stand-ins, over real sockets on ports the system chooses.
 
+mod calls;
 mod delivery;
 mod fc_invoke;
 mod load;
