@@ -432,6 +432,17 @@ async fn a_path_prefix_of_the_host_is_kept() {
 }
 
 #[tokio::test]
+async fn a_proxy_is_for_langfuse_and_never_for_signed_requests() {
+    let (proxy, server) = Prepared::start([response(200, &[("content-type", "application/json")], "{}")]).await;
+    let address = format!("http://{}", server.address());
+    let settings = [("HTTP_PROXY", address.as_str()), ("HTTPS_PROXY", &address), ("ALL_PROXY", &address)];
+    let world = World::of(chats(1, 3), &settings).await;
+    invoke(&world).await.assert_success();
+    assert_eq!(proxy.paths(), ["/api/public/otel/v1/traces"]);
+    assert_eq!((world.sls.requests().len(), world.langfuse.requests().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn no_request_is_larger_than_a_megabyte_unless_one_observation_is() {
     const LIMIT: usize = 1_000_000;
     // Sizes that meet the limit from both sides, with the largest first, last and in between.

@@ -196,6 +196,11 @@ impl Function {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// Where it listens, for a connection of one's own.
+    pub fn address(&self) -> String {
+        self.base_url.trim_start_matches("http://").to_owned()
+    }
+
     /// Everything written to stdout and stderr so far.
     pub fn output(&self) -> String {
         self.output.lock().unwrap().clone()
@@ -271,6 +276,16 @@ pub fn fc_headers() -> BTreeMap<String, String> {
         ("x-fc-retry-count", "0"),
     ];
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Waits until something is so. The limit is for what will never be so, and far above what a busy machine needs.
+pub async fn until(so: impl Fn() -> bool) {
+    let waiting = async {
+        while !so() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
 }
 
 /// The most memory that the process ever held, in megabytes; `None` where the system does not tell.

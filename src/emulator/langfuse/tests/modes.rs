@@ -106,7 +106,9 @@ async fn keys_lead_to_their_projects() {
     assert_eq!((emulator.observations_of("one").len(), emulator.observations_of("two").len()), (0, 1));
     let response =
         client().get(format!("{}/api/public/projects", emulator.base_url())).header("authorization", header).send().await.unwrap();
-    assert_eq!(response.text().await.unwrap(), r#"{"data":[{"id":"two","metadata":{},"name":"two"}]}"#);
+    let organization = r#"{"id":"organization-emulator","name":"organization-emulator"}"#;
+    let project = format!(r#"{{"data":[{{"id":"two","metadata":{{}},"name":"two","organization":{organization}}}]}}"#);
+    assert_eq!(response.text().await.unwrap(), project);
 }
 
 #[tokio::test]
