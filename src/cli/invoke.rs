@@ -47,6 +47,7 @@ impl Invoke {
         let logs = self.logs.as_ref().map(|path| input::text(path, "the logs")).transpose()?;
         let langfuse = self.langfuse().await?;
         let mut config = configuration(around, langfuse.as_ref(), logs.is_some())?;
+        config.langfuse.without_proxy = langfuse.is_some();
         let sls = match &logs {
             Some(logs) => Some(sls_for(&parsed, logs, config.dead_letter_logstore.as_deref()).await?),
             None => None,

@@ -56,6 +56,7 @@ fn destination(reader: &mut Reader<'_>) -> Option<DestinationSettings> {
         api: api?,
         compression: compression?,
         extra_roots: extra_roots.unwrap_or_default(),
+        without_proxy: false,
     })
 }
 

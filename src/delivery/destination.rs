@@ -56,6 +56,8 @@ pub struct DestinationSettings {
     pub compression: Compression,
     /// `SSL_CERT_FILE`: further trusted roots as DER, beside the bundled ones.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Connect directly whatever the proxy variables say: for a stand-in on this machine, never from configuration.
+    pub without_proxy: bool,
 }
 
 /// How long a warm instance leaves a destination alone that refused its keys (`design.md` decision 5).
@@ -121,8 +123,7 @@ impl Destination {
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")));
-        // No proxy knows this machine by its loopback address.
-        let http = if is_loopback(&settings.base_url) { http.no_proxy() } else { http }.build()?;
+        let http = if settings.without_proxy { http.no_proxy() } else { http }.build()?;
         let authorization = basic(&settings);
         Ok(Self { settings, authorization, http, now, paused: Mutex::new(None), version: tokio::sync::Mutex::new(None) })
     }
@@ -214,33 +215,10 @@ impl Destination {
     }
 }
 
-fn is_loopback(base_url: &str) -> bool {
-    let url = reqwest::Url::parse(base_url).ok();
-    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 fn basic(settings: &DestinationSettings) -> HeaderValue {
     let pair = format!("{}:{}", settings.public_key, settings.secret_key.expose());
     // Base64 is always a valid header value.
     let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).unwrap_or(HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_this_machine_is_loopback() {
-        for here in ["http://127.0.0.1:3000", "http://localhost", "http://[::1]:3000/x"] {
-            assert!(is_loopback(here), "{here}");
-        }
-        for elsewhere in
-            ["https://cloud.langfuse.com", "http://10.0.0.1:3000", "http://localhost.example.com", "http://127.0.0.1.example.com"]
-        {
-            assert!(!is_loopback(elsewhere), "{elsewhere}");
-        }
-    }
 }

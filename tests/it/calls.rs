@@ -145,7 +145,7 @@ async fn a_caller_that_goes_away_ends_its_call_and_the_next_one_works() {
         let mut connection = Connection::to(&world.function.address()).await;
         let id = format!("abandoned-{round}");
         connection.send_call(&whole_range(), &[("x-fc-request-id", &id)]).await;
-        until(|| world.langfuse.requests().len() == round + 1).await;
+        until(|| world.posts().len() == round + 1).await;
         drop(connection);
         let mark = format!("FC Invoke End RequestId: {id}, Error: Unhandled function error\n");
         until(|| world.function.output().contains(&mark)).await;
@@ -153,7 +153,7 @@ async fn a_caller_that_goes_away_ends_its_call_and_the_next_one_works() {
     assert_eq!((world.function.events("abandoned").len(), world.function.events("report").len()), (12, 0));
     let answer = world.invoke().await;
     answer.assert_success();
-    assert_eq!((answer.count("shipLines"), world.langfuse.requests().len()), (5, 13));
+    assert_eq!((answer.count("shipLines"), world.posts().len()), (5, 13));
 }
 
 #[tokio::test]

@@ -435,7 +435,8 @@ async fn a_path_prefix_of_the_host_is_kept() {
 async fn a_proxy_is_for_langfuse_and_never_for_signed_requests() {
     let (proxy, server) = Prepared::start([response(200, &[("content-type", "application/json")], "{}")]).await;
     let address = format!("http://{}", server.address());
-    let settings = [("HTTP_PROXY", address.as_str()), ("HTTPS_PROXY", &address), ("ALL_PROXY", &address)];
+    let proxies = [("HTTP_PROXY", address.as_str()), ("HTTPS_PROXY", &address), ("ALL_PROXY", &address)];
+    let settings = [proxies.as_slice(), &[("LANGFUSE_INGESTION", "otlp")]].concat();
     let world = World::of(chats(1, 3), &settings).await;
     invoke(&world).await.assert_success();
     assert_eq!(proxy.paths(), ["/api/public/otel/v1/traces"]);
