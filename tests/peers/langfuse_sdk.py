@@ -1,4 +1,5 @@
-"""The current official Langfuse Python SDK, which speaks OTLP, against the Langfuse stand-ins of a 4.x and a 3.x server."""
+"""The current official Langfuse Python SDK, which speaks OTLP, against a Langfuse stand-in. One server a
+process: the SDK keeps one client for a public key."""
 
 import base64
 import json
@@ -31,23 +32,27 @@ def send(host):
     return trace_id, span_id
 
 
-def check_its_generation_is_found_on_a_4(four, _):
-    trace_id, span_id = send(four)
-    rows = {row["id"]: row for row in stored(four, f"v2/observations?traceId={trace_id}&fields=core,basic,io,usage,model")["data"]}
-    assert len(rows) == 2 and span_id in rows, list(rows)
-    row = rows[span_id]
+def check_its_generation_is_found(host, major):
+    trace_id, span_id = send(host)
+    found = found_on_4(host, trace_id) if major == "4" else found_on_3(host, trace_id)
+    assert len(found) == 2 and span_id in found, list(found)
+    row = found[span_id]
     assert (row["type"], row["name"], row["environment"]) == ("GENERATION", "peer-generation", "peer"), row
     assert row["usageDetails"] == {"input": 25, "output": 60, "total": 85}, row
 
 
-def check_its_generation_is_found_on_a_3(_, three):
-    trace_id, span_id = send(three)
-    trace = stored(three, f"traces/{trace_id}")
-    assert span_id in [row["id"] for row in trace["observations"]], trace
+def found_on_4(host, trace_id):
+    answer = stored(host, f"v2/observations?traceId={trace_id}&fields=core,basic,io,usage,model")
+    return {row["id"]: row for row in answer["data"]}
+
+
+def found_on_3(host, trace_id):
+    trace = stored(host, f"traces/{trace_id}")
     assert (trace["userId"], trace["sessionId"], trace["environment"]) == ("u-1", "s-1", "peer"), trace
+    return {row["id"]: row for row in trace["observations"]}
 
 
-def check_its_seeded_trace_ids_are_ours(four, _):
+def check_its_seeded_trace_ids_are_ours(*_):
     assert Langfuse.create_trace_id(seed="demo") == "2a97516c354b68848cdbd8f54a226a0a"
 
 
