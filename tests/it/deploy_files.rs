@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use sls_to_langfuse::config::{Setting, Unset, settings};
 use sls_to_langfuse::invocation::TriggerEvent;
 
 fn path(relative: &str) -> PathBuf {
@@ -80,4 +81,59 @@ fn the_scripts_can_be_run() {
         let mode = std::fs::metadata(path(script)).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script}");
     }
+}
+
+/// The row of a setting in a README's table, made from the table that configuration reads.
+fn row(setting: &Setting, chinese: bool) -> String {
+    let default = match setting.unset {
+        Unset::Refused if chinese => "必填".to_owned(),
+        Unset::Refused => "required".to_owned(),
+        Unset::Nothing => "—".to_owned(),
+        Unset::Default(default) => format!("`{default}`"),
+    };
+    format!("| `{}` | {} | {default} |", setting.name, if chinese { setting.meaning_zh } else { setting.meaning })
+}
+
+#[test]
+fn both_readmes_explain_exactly_the_settings_there_are() {
+    for (file, chinese) in [("README.md", false), ("README.zh-CN.md", true)] {
+        let readme = text(file);
+        let written: Vec<_> = readme.lines().filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 2).collect();
+        let named: Vec<_> =
+            written.into_iter().filter(|line| settings().iter().any(|s| line.starts_with(&format!("| `{}` |", s.name)))).collect();
+        let expected: Vec<_> = settings().iter().map(|setting| row(setting, chinese)).collect();
+        assert_eq!(named, expected, "{file}");
+    }
+}
+
+#[test]
+fn the_manifest_sets_only_settings_there_are() {
+    let yaml = text("s.yaml");
+    let block = yaml.split("environmentVariables:\n").nth(1).unwrap();
+    let names: Vec<_> =
+        block.lines().take_while(|line| line.starts_with("        ")).filter_map(|line| line.trim().split(':').next()).collect();
+    assert_eq!(names, ["LANGFUSE_HOST", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"]);
+    assert!(names.iter().all(|name| settings().iter().any(|setting| setting.name == *name)));
+}
+
+#[test]
+fn the_manifest_keeps_the_platform_s_rules_for_sizes() {
+    // `reference/function-compute.md` §6.2: cpu in steps of 0.05, memory in steps of 64 MB, one to four GB per vCPU.
+    let yaml = text("s.yaml");
+    let number = |key: &str| -> f64 {
+        let line = yaml.lines().find(|line| line.trim().starts_with(&format!("{key}:"))).unwrap();
+        line.split(':').nth(1).unwrap().split('#').next().unwrap().trim().parse().unwrap()
+    };
+    let (cpu, memory) = (number("cpu"), number("memorySize"));
+    assert!(((cpu / 0.05).round() * 0.05 - cpu).abs() < 1e-9 && memory % 64.0 == 0.0 && memory >= 128.0);
+    assert!((1.0..=4.0).contains(&(memory / 1024.0 / cpu)), "{cpu} vCPU with {memory} MB");
+    assert!([512.0, 10240.0].contains(&number("diskSize")) && (1.0..=200.0).contains(&number("instanceConcurrency")));
+    assert!((3.0..=600.0).contains(&number("triggerInterval")) && (0.0..=100.0).contains(&number("maxRetryTime")));
+}
+
+#[test]
+fn the_changelog_begins_with_this_version() {
+    let changelog = text("CHANGELOG.md");
+    let newest = changelog.lines().find(|line| line.starts_with("## [") && !line.contains("Unreleased")).unwrap();
+    assert!(newest.starts_with(&format!("## [{}]", env!("CARGO_PKG_VERSION"))), "{newest}");
 }
