@@ -8,11 +8,21 @@ use crate::handler::{Handler, HandlerSettings};
 use crate::sls::client::SlsClient;
 use crate::tls;
 
+/// Where a handler runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On Function Compute: the headers of each call bring its credentials; those of the environment are a stale copy
+    /// (`reference/function-compute.md` §0 point 4).
+    FunctionCompute,
+    /// Anywhere else: the settings may hold credentials.
+    Elsewhere,
+}
+
 /// The handler that these settings describe, on the system's clock.
 ///
 /// # Errors
 /// When TLS or HTTP cannot be set up.
-pub fn handler(config: &Config) -> Result<Handler, DestinationError> {
+pub fn handler(config: &Config, place: Place) -> Result<Handler, DestinationError> {
     let sls = SlsClient::new(tls::client_config(&[])?, SystemTime::now)?;
     let destination = Destination::new(config.langfuse.clone(), SystemTime::now)?;
     let settings = HandlerSettings {
@@ -20,7 +30,7 @@ pub fn handler(config: &Config) -> Result<Handler, DestinationError> {
         endpoint: config.endpoint.clone(),
         signature: config.signature.clone(),
         dead_letter_logstore: config.dead_letter_logstore.clone(),
-        credentials: config.credentials.clone(),
+        credentials: config.credentials.clone().filter(|_| place == Place::Elsewhere),
     };
     Ok(Handler::new(settings, sls, destination, SystemTime::now))
 }

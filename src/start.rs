@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::assembly::Place;
 use crate::config::{self, Config, Files, LogFormat, LogSettings, Platform, Problems, Variables};
 use crate::runtime::{Application, Misconfigured, fc};
 use crate::{assembly, logging};
@@ -33,7 +34,8 @@ pub fn function(variables: &dyn Variables, files: &dyn Files) -> ExitCode {
 fn with_settings(platform: &Platform, config: &Config) -> ExitCode {
     logging::start(&config.log, LogFormat::Json);
     logging::hide_panic_messages();
-    match assembly::handler(config) {
+    let place = if platform.on_function_compute { Place::FunctionCompute } else { Place::Elsewhere };
+    match assembly::handler(config, place) {
         Ok(handler) => run(platform, Arc::new(handler)),
         Err(error) => refuse(&error.to_string()),
     }

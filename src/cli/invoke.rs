@@ -10,14 +10,15 @@ use super::ending::{Ending, with_hint};
 use super::overlay::Overlay;
 use super::stand_in::{SlsStandIn, sls_for};
 use super::{Surroundings, Target, input, remark, say, tree};
+use crate::assembly::{self, Place};
 use crate::config::{self, Config, LogFormat, Value};
 use crate::deadline::Deadline;
 use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
 use crate::handler::Handled;
 use crate::invocation::{Invocation, TriggerEvent};
+use crate::logging;
 use crate::secret::Credentials;
 use crate::sls::signing::SignatureSettings;
-use crate::{assembly, logging};
 
 const KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 const KEY_SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
@@ -76,7 +77,7 @@ impl Invoke {
 
     async fn handle(&self, config: &Config, event: String, credentials: Option<Credentials>) -> Result<Handled, Ending> {
         logging::start_beside_result(&config.log, LogFormat::Human);
-        let handler = assembly::handler(config).context("the clients cannot be set up")?;
+        let handler = assembly::handler(config, Place::Elsewhere).context("the clients cannot be set up")?;
         let deadline = Deadline::of_call(Duration::from_secs(self.timeout));
         let request_id = "command-line".to_owned();
         let invocation = Invocation { request_id, event: event.into(), credentials, region: None, deadline, own_log: None };

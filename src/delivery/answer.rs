@@ -8,6 +8,47 @@ use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 /// The most of an answer that is read. Bytes. A batch answer names each event in about 200 bytes.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
+/// Why there is no whole answer. Without the library's own text, which may quote the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// No connection.
+    Unreachable,
+    /// The server's certificate is not trusted, or is of another name.
+    Certificate,
+    /// Nothing came in time.
+    TimedOut,
+    /// The connection broke.
+    Broken,
+}
+
+impl From<reqwest::Error> for NoAnswer {
+    fn from(error: reqwest::Error) -> Self {
+        if is_about_certificates(&error) {
+            Self::Certificate
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else if error.is_connect() {
+            Self::Unreachable
+        } else {
+            Self::Broken
+        }
+    }
+}
+
+/// Looks for a refused certificate below the library's error; I/O errors hide their cause in themselves.
+fn is_about_certificates(error: &reqwest::Error) -> bool {
+    let mut below: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
+    while let Some(cause) = below {
+        let hidden = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = cause.downcast_ref::<rustls::Error>().or_else(|| hidden?.downcast_ref());
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        below = cause.source();
+    }
+    false
+}
+
 /// One answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
@@ -17,8 +58,8 @@ pub struct Answer {
     pub is_json: bool,
     /// How long the server asks to wait.
     pub retry_after: Option<Duration>,
-    /// Host of a redirect's target.
-    pub redirect_host: Option<String>,
+    /// Scheme, host and port of a redirect's target; the rest of it may carry secrets.
+    pub redirect_origin: Option<String>,
     /// The body, never shown to anyone.
     pub body: Vec<u8>,
 }
@@ -31,7 +72,7 @@ impl Answer {
             status,
             is_json: text(CONTENT_TYPE).is_some_and(is_json),
             retry_after: text(RETRY_AFTER).and_then(|text| retry_after(text, now)),
-            redirect_host: text(LOCATION).and_then(|location| reqwest::Url::parse(location).ok()?.host_str().map(str::to_owned)),
+            redirect_origin: text(LOCATION).and_then(|location| Some(reqwest::Url::parse(location).ok()?.origin().ascii_serialization())),
             body,
         }
     }
@@ -86,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn of_a_redirect_only_the_host_is_kept() {
-        let target = |text| answer(&[(LOCATION, text)], "").redirect_host;
-        assert_eq!(target("https://login.example.com/sso?state=secret"), Some("login.example.com".to_owned()));
+    fn of_a_redirect_only_the_origin_is_kept() {
+        let target = |text| answer(&[(LOCATION, text)], "").redirect_origin;
+        assert_eq!(target("https://user@login.example.com:8443/sso?state=secret"), Some("https://login.example.com:8443".to_owned()));
         assert_eq!(target("/login"), None);
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::answer::NoAnswer;
 use super::batch_answer::{BatchVerdict, ObservationResult, batch_verdict};
 use super::destination::Destination;
 use super::ingestion_plan::{Api, IngestionPlan};
-use super::job::{Job, PER_EVENT, Shipment};
+use super::job::{Job, LastAttempt, PER_EVENT, Shipment};
 use super::request::{self, Body, NoBody};
 use super::verdict::{Block, Verdict, verdict};
 use super::{BatchReport, DeadLetterReason, Outcome, backoff, failures};
@@ -42,8 +43,10 @@ struct Route {
 enum Sent {
     /// One result per observation.
     Settled(Vec<ObservationResult>),
-    /// One verdict for all, with the status behind it; 0 if no answer came.
+    /// One verdict for all, with the status behind it.
     Whole(u16, Verdict),
+    /// No whole answer.
+    Nothing(NoAnswer),
     /// A bug of ours.
     Unreadable,
 }
@@ -94,7 +97,9 @@ impl CallDelivery {
                 shipment.settle(job.run, Outcome::Delivered);
                 Ok(Vec::new())
             }
-            Sent::Whole(status, Verdict::Retry(asked)) => self.retried(job.again(asked, status)),
+            Sent::Whole(status, Verdict::Retry(asked)) => self.retried(job.again(asked, LastAttempt::Answered(status))),
+            Sent::Nothing(NoAnswer::Certificate) => self.detour(job, 0, &Block::Certificate).await,
+            Sent::Nothing(reason) => self.retried(job.again(None, LastAttempt::NoAnswer(reason))),
             Sent::Whole(_, Verdict::TooLarge | Verdict::Refused) if job.run.len() > 1 => Ok(job.halves().into()),
             Sent::Whole(status, Verdict::TooLarge) => self.give_up(shipment, job, DeadLetterReason::TooLarge, status).await,
             Sent::Whole(status, Verdict::Refused) => self.give_up(shipment, job, DeadLetterReason::Refused, status).await,
@@ -124,15 +129,17 @@ impl CallDelivery {
         if job.attempt < backoff::MAX_ATTEMPTS && !self.state.stopped.load(Relaxed) {
             return Ok(vec![job]);
         }
-        Err(failures::exhausted(&self.destination, job.status, job.attempt))
+        Err(failures::exhausted(&self.destination, job.last, job.attempt))
     }
 
     /// A server without OTLP may have the batch API; everything else that blocks ends the call.
     async fn detour(&self, job: Job, status: u16, block: &Block) -> Result<Vec<Job>, Failure> {
-        let batch = self.route().await.plan.after_missing_otlp().filter(|_| *block == Block::NoEndpoint && status == 404);
-        if let (Some(api), Api::Otlp, false) = (batch, job.api, self.state.accepted.load(Relaxed)) {
-            self.change_api(api);
-            return Ok(vec![Job::first(job.run, api)]);
+        let missing = *block == Block::NoEndpoint && status == 404 && job.api == Api::Otlp;
+        if missing && !self.state.accepted.load(Relaxed) {
+            if let Some(api) = self.instead_of_otlp().await {
+                self.change_api(api);
+                return Ok(vec![Job::first(job.run, api)]);
+            }
         }
         self.destination.pause(block);
         Err(failures::blocked(&self.destination, status, block, job.api))
@@ -145,6 +152,16 @@ impl CallDelivery {
         Ok(Vec::new())
     }
 
+    /// What there is where the OTLP endpoint is not. What was known of the version is asked for again, since it has just been proven wrong
+    /// or was never known.
+    async fn instead_of_otlp(&self) -> Option<Api> {
+        if let Some(api) = self.route().await.plan.after_missing_otlp() {
+            return Some(api);
+        }
+        self.destination.forget_version().await;
+        self.destination.plan(self.deadline.left()).await.after_missing_otlp()
+    }
+
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
     /// every request never turns a whole range into dead letters.
     async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Failure> {
@@ -153,7 +170,8 @@ impl CallDelivery {
         }
         match self.send(shipment, &Job::first(0..0, job.api)).await {
             Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
-            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, status, 1)),
+            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1)),
+            Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1)),
             Sent::Whole(status, Verdict::Blocked(block)) => Err(failures::blocked(&self.destination, status, &block, job.api)),
             _ => Err(failures::blocked(&self.destination, refused_with, &Block::Unexpected, job.api)),
         }
@@ -162,7 +180,7 @@ impl CallDelivery {
     /// Waits as long as an attempt must wait, or says why there is none.
     async fn wait_before(&self, job: &Job) -> Result<(), Failure> {
         if self.state.stopped.load(Relaxed) {
-            return Err(failures::exhausted(&self.destination, job.status, job.attempt));
+            return Err(failures::exhausted(&self.destination, job.last, job.attempt));
         }
         if let Some((block, left)) = self.destination.paused() {
             return Err(failures::paused(&self.destination, &block, left));
@@ -170,7 +188,7 @@ impl CallDelivery {
         let Some(failed_before) = job.attempt.checked_sub(1) else { return Ok(()) };
         match self.deadline.sleep(backoff::wait(failed_before, job.asked, fastrand::f64())).await {
             true => Ok(()),
-            false => Err(failures::exhausted(&self.destination, job.status, job.attempt)),
+            false => Err(failures::exhausted(&self.destination, job.last, job.attempt)),
         }
     }
 
@@ -192,7 +210,10 @@ impl CallDelivery {
     }
 
     async fn judged(&self, body: &Body) -> Sent {
-        let Some(answer) = self.destination.post(body, self.deadline.left()).await else { return Sent::Whole(0, Verdict::Retry(None)) };
+        let answer = match self.destination.post(body, self.deadline.left()).await {
+            Ok(answer) => answer,
+            Err(reason) => return Sent::Nothing(reason),
+        };
         match body.api {
             Api::Otlp => Sent::Whole(answer.status, verdict(&answer)),
             Api::Batch(_) => match batch_verdict(&answer, &body.events) {

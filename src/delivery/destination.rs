@@ -9,7 +9,7 @@ use http::HeaderValue;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use tokio::time::Instant;
 
-use super::answer::{Answer, MAX_ANSWER_BYTES};
+use super::answer::{Answer, MAX_ANSWER_BYTES, NoAnswer};
 use super::ingestion_plan::IngestionPlan;
 use super::request::Body;
 use super::verdict::Block;
@@ -60,7 +60,7 @@ pub struct DestinationSettings {
     pub without_proxy: bool,
 }
 
-/// How long a warm instance leaves a destination alone that refused its keys (`design.md` decision 5).
+/// How long a warm instance leaves a destination alone that refuses it for its keys, permissions or host (`design.md` decision 5).
 const PAUSE: Duration = Duration::from_secs(300);
 
 /// How long the version of a server is believed: an upgrade behind a warm instance shows after this time at the latest.
@@ -133,8 +133,11 @@ impl Destination {
         &self.settings
     }
 
-    /// Sends a body and reads the whole answer, within the request time-out and `left`. `None`: no answer came.
-    pub async fn post(&self, body: &Body, left: Duration) -> Option<Answer> {
+    /// Sends a body and reads the whole answer, within the request time-out and `left`.
+    ///
+    /// # Errors
+    /// Why no whole answer came.
+    pub async fn post(&self, body: &Body, left: Duration) -> Result<Answer, NoAnswer> {
         let mut request = self
             .http
             .post(format!("{}{}", self.settings.base_url, body.api.path()))
@@ -147,22 +150,22 @@ impl Destination {
         if let Some(encoding) = body.encoding {
             request = request.header(CONTENT_ENCODING, encoding);
         }
-        self.answer(request.body(body.wire.clone()).send().await.ok()?).await
+        self.answer(request.body(body.wire.clone()).send().await?).await
     }
 
     /// Asks for `path` with the keys of the project and reads the whole answer, within the request time-out. `None`: no answer came.
     pub async fn get(&self, path: &str) -> Option<Answer> {
         let request = self.http.get(format!("{}{path}", self.settings.base_url)).timeout(self.settings.request_timeout);
-        self.answer(request.header(AUTHORIZATION, self.authorization.clone()).send().await.ok()?).await
+        self.answer(request.header(AUTHORIZATION, self.authorization.clone()).send().await.ok()?).await.ok()
     }
 
-    async fn answer(&self, mut response: reqwest::Response) -> Option<Answer> {
+    async fn answer(&self, mut response: reqwest::Response) -> Result<Answer, NoAnswer> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.ok()? {
+        while let Some(chunk) = response.chunk().await? {
             let room = MAX_ANSWER_BYTES - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
-        Some(Answer::new(response.status().as_u16(), response.headers(), body, (self.now)()))
+        Ok(Answer::new(response.status().as_u16(), response.headers(), body, (self.now)()))
     }
 
     /// Which API to use, by what is wished and, where that depends on it, by the server's version. The version is asked for once in a
@@ -192,15 +195,14 @@ impl Destination {
 
     async fn ask_version(&self, timeout: Duration) -> Option<ServerVersion> {
         let request = self.http.get(format!("{}{HEALTH_PATH}", self.settings.base_url)).timeout(timeout);
-        let answer = self.answer(request.send().await.ok()?).await?;
+        let answer = self.answer(request.send().await.ok()?).await.ok()?;
         ServerVersion::of_health(&answer.body).filter(|_| answer.status == 200)
     }
 
-    /// Leaves the destination alone from now on, if the block is of the kind that waits.
+    /// Leaves the destination alone from now on: what stands in the way goes only when a person acts, and asking again would hammer a
+    /// server that has said no (`design.md` decision 5).
     pub fn pause(&self, block: &Block) {
-        if block.pauses() {
-            *self.lock() = Some(Pause { until: Instant::now() + PAUSE, block: block.clone() });
-        }
+        *self.lock() = Some(Pause { until: Instant::now() + PAUSE, block: block.clone() });
     }
 
     /// The block for which the destination is being left alone, and for how long still.

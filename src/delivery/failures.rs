@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use super::answer::NoAnswer;
 use super::destination::Destination;
 use super::ingestion_plan::Api;
+use super::job::LastAttempt;
 use super::verdict::Block;
 use crate::error::{Failure, Stage};
 
 /// Something stands in the way of every request.
 pub fn blocked(destination: &Destination, status: u16, block: &Block, api: Api) -> Failure {
-    let message = format!("{} answered {} with status {status}", host(destination), api.path());
+    let message = match status {
+        0 => format!("{} could not be asked", host(destination)),
+        _ => format!("{} answered {} with status {status}", host(destination), api.path()),
+    };
     Failure::new(Stage::Deliver, block.error_type(), message, hint(block, api))
 }
 
@@ -19,12 +24,17 @@ pub fn paused(destination: &Destination, block: &Block, left: Duration) -> Failu
     Failure::new(Stage::Deliver, block.error_type(), message, hint(block, Api::Otlp))
 }
 
-/// The attempts or the time are used up; status 0: no answer came.
-pub fn exhausted(destination: &Destination, status: u16, attempts: u32) -> Failure {
-    let last = if status == 0 { "no whole answer".to_owned() } else { format!("status {status}") };
+/// The attempts or the time are used up.
+pub fn exhausted(destination: &Destination, last: LastAttempt, attempts: u32) -> Failure {
     let message = format!("{} did not take a request after {attempts} attempts ({last})", host(destination));
-    let hint = "nothing is lost: the trigger brings the range again; check that Langfuse is up and reachable from the function";
-    Failure::new(Stage::Deliver, "langfuse_unavailable", message, hint)
+    let advice = match last {
+        LastAttempt::Answered(429) => "Langfuse limits this project's rate: lower the sample rate or raise the plan if it stays",
+        LastAttempt::Answered(403) => "something in front of Langfuse refuses requests: look at its firewall",
+        LastAttempt::Answered(_) => "look at the health of Langfuse and of the proxies in front of it",
+        LastAttempt::NoAnswer(NoAnswer::Unreachable) => "check the name in LANGFUSE_HOST, and that the function's network reaches it",
+        _ => "check that Langfuse is up and reachable from the function; LANGFUSE_SDK_TIMEOUT limits each request",
+    };
+    Failure::new(Stage::Deliver, "langfuse_unavailable", message, format!("nothing is lost, the trigger brings the range again; {advice}"))
 }
 
 /// The operator demands the batch API, and the server stores nothing of it.
@@ -49,8 +59,12 @@ fn hint(block: &Block, api: Api) -> String {
         (Block::Permission, _) => {
             "the key may not write traces, or ingestion is suspended by plan usage: look at the project in Langfuse".into()
         }
-        (Block::Redirect(Some(host)), _) => {
-            format!("LANGFUSE_HOST redirects to host {host}; if that is your Langfuse, set it (redirects are never followed)")
+        (Block::Redirect(Some(origin)), _) => {
+            format!("LANGFUSE_HOST redirects to {origin}; if that is your Langfuse, set LANGFUSE_HOST to it (redirects are never followed)")
+        }
+        (Block::Certificate, _) => {
+            "the certificate of this host is not trusted, or is of another name: check LANGFUSE_HOST; for a private authority set SSL_CERT_FILE"
+                .into()
         }
         (Block::Redirect(None), _) => {
             "LANGFUSE_HOST redirects to another path of the same host, probably to a login page; set the address of Langfuse itself".into()

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::answer::NoAnswer;
 use super::batch_answer::ObservationResult;
 use super::ingestion_plan::Api;
 use super::{BatchReport, DeadLetterReason, Outcome, SendStats};
@@ -10,7 +11,7 @@ use crate::error::Failure;
 use crate::export::batch::Batch;
 
 /// The status of an answer that speaks of each event by itself (`reference/langfuse.md` §2).
-pub const PER_EVENT: u16 = 207;
+pub const PER_EVENT: LastAttempt = LastAttempt::Answered(207);
 
 /// Neighbours that go out in one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +24,33 @@ pub struct Job {
     pub attempt: u32,
     /// How long the server asked to wait.
     pub asked: Option<Duration>,
-    /// The status of the last attempt; 0 if there was none or no answer came.
-    pub status: u16,
+    /// How the last attempt ended.
+    pub last: LastAttempt,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LastAttempt {
+    /// There was none.
+    #[default]
+    None,
+    /// With this status.
+    Answered(u16),
+    /// Without an answer.
+    NoAnswer(NoAnswer),
+}
+
+impl std::fmt::Display for LastAttempt {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => formatter.write_str("not sent"),
+            Self::Answered(status) => write!(formatter, "status {status}"),
+            Self::NoAnswer(NoAnswer::Unreachable) => formatter.write_str("no connection"),
+            Self::NoAnswer(NoAnswer::Certificate) => formatter.write_str("certificate refused"),
+            Self::NoAnswer(NoAnswer::TimedOut) => formatter.write_str("timed out"),
+            Self::NoAnswer(NoAnswer::Broken) => formatter.write_str("the connection broke"),
+        }
+    }
 }
 
 /// One batch on its way.
@@ -39,12 +65,12 @@ pub struct Shipment<'b> {
 impl Job {
     /// A first attempt.
     pub fn first(run: Range<usize>, api: Api) -> Self {
-        Self { run, api, attempt: 0, asked: None, status: 0 }
+        Self { run, api, attempt: 0, asked: None, last: LastAttempt::None }
     }
 
     /// The same once more.
-    pub fn again(self, asked: Option<Duration>, status: u16) -> Self {
-        Self { attempt: self.attempt + 1, asked, status, ..self }
+    pub fn again(self, asked: Option<Duration>, last: LastAttempt) -> Self {
+        Self { attempt: self.attempt + 1, asked, last, ..self }
     }
 
     /// Both halves as first attempts, the second one first, since jobs are taken from the end of a list.
@@ -128,9 +154,9 @@ mod tests {
         use ObservationResult::{Delivered, EventsOnly, Refused, Retry};
         let (batch, api) = (batch(7), Api::Batch(BatchDialect::of(None)));
         let mut shipment = Shipment::new(&batch);
-        let job = Job { run: 1..7, api, attempt: 1, asked: Some(Duration::from_secs(1)), status: 500 };
+        let job = Job { run: 1..7, api, attempt: 1, asked: Some(Duration::from_secs(1)), last: LastAttempt::Answered(500) };
         let jobs = shipment.settle_each(&job, &[Delivered, Retry, Retry, Refused(400), EventsOnly, EventsOnly], Some(Api::Otlp));
-        let again = Job { run: 2..4, api, attempt: 2, asked: None, status: 207 };
+        let again = Job { run: 2..4, api, attempt: 2, asked: None, last: PER_EVENT };
         assert_eq!(jobs, [Job::first(5..7, Api::Otlp), again]);
         let outcomes: Vec<_> = shipment.report(None).outcomes.into_iter().map(|(_, outcome)| outcome).collect();
         let refused = Outcome::DeadLetter { reason: DeadLetterReason::Refused, status: 400 };

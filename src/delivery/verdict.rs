@@ -28,8 +28,10 @@ pub enum Block {
     Keys,
     /// 403 in Langfuse's own words: wrong kind of key, or ingestion suspended.
     Permission,
-    /// 3xx; no redirect is followed.
+    /// 3xx to this origin; no redirect is followed.
     Redirect(Option<String>),
+    /// The server shows a certificate that is not trusted, or of another name.
+    Certificate,
     /// 404, 405 or 501: no such endpoint there.
     NoEndpoint,
     /// A success that is no JSON: another program answers under this address.
@@ -45,7 +47,7 @@ pub fn verdict(answer: &Answer) -> Verdict {
         // JSON that breaks off was an answer of Langfuse on its way; anything else is somebody else's page.
         200 | 207 if answer.is_json => Verdict::Retry(None),
         200..=299 => Verdict::Blocked(Block::NotLangfuse),
-        300..=399 => Verdict::Blocked(Block::Redirect(answer.redirect_host.clone())),
+        300..=399 => Verdict::Blocked(Block::Redirect(answer.redirect_origin.clone())),
         400 | 422 => Verdict::Refused,
         401 => Verdict::Blocked(Block::Keys),
         403 if is_langfuse_error(answer) => Verdict::Blocked(Block::Permission),
@@ -71,16 +73,11 @@ impl Block {
             Self::Keys => "langfuse_keys_refused",
             Self::Permission => "langfuse_permission_refused",
             Self::Redirect(_) => "langfuse_redirects",
+            Self::Certificate => "langfuse_certificate_refused",
             Self::NoEndpoint => "langfuse_endpoint_missing",
             Self::NotLangfuse => "langfuse_not_there",
             Self::Unexpected => "langfuse_unexpected_answer",
         }
-    }
-
-    /// True where asking again soon would only hammer a server that has said no: a warm instance then waits
-    /// (`design.md` decision 5; `reference/langfuse.md` §2 "Auth").
-    pub fn pauses(&self) -> bool {
-        matches!(self, Self::Keys | Self::Permission)
     }
 }
 

@@ -129,7 +129,7 @@ impl Logstore {
         let status = response.status().as_u16();
         // A refusal whose text breaks off is still that refusal: the status is known.
         let body = bounded_body(&mut response, MAX_ERROR_BYTES).await.unwrap_or_default();
-        let refusal = Refusal { redirect_host: redirect_host(response.headers()), ..Refusal::read(status, &body, &request_id) };
+        let refusal = Refusal { redirect_origin: redirect_origin(response.headers()), ..Refusal::read(status, &body, &request_id) };
         if refusal.class == ErrorClass::Clock {
             self.client.learn_time(response.headers());
         }
@@ -151,10 +151,10 @@ pub(super) async fn bounded_body(response: &mut reqwest::Response, limit: usize)
     Ok(body)
 }
 
-/// The host that a `Location` names; the rest of it may carry secrets.
-fn redirect_host(headers: &HeaderMap) -> Option<String> {
+/// The origin that a `Location` names; the rest of it may carry secrets.
+fn redirect_origin(headers: &HeaderMap) -> Option<String> {
     let location = headers.get(http::header::LOCATION)?.to_str().ok()?;
-    reqwest::Url::parse(location).ok()?.host_str().map(str::to_owned)
+    Some(reqwest::Url::parse(location).ok()?.origin().ascii_serialization())
 }
 
 fn header_map(host: &str, sent: &[(&'static str, &str)], signed: &SignedHeaders) -> Option<HeaderMap> {

@@ -44,8 +44,8 @@ pub struct Refusal {
     pub request_id: String,
     /// What to do about it.
     pub class: ErrorClass,
-    /// Where a 3xx points to: the host alone, since no redirect is followed (`design.md` §2).
-    pub redirect_host: Option<String>,
+    /// Where a 3xx points to: the origin alone, since no redirect is followed (`design.md` §2).
+    pub redirect_origin: Option<String>,
 }
 
 impl Refusal {
@@ -53,7 +53,7 @@ impl Refusal {
     pub fn read(status: u16, body: &[u8], request_id: &str) -> Self {
         let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
         let class = classify(status, &body.code, &body.message);
-        Self { status, code: printable(&body.code), request_id: printable(request_id), class, redirect_host: None }
+        Self { status, code: printable(&body.code), request_id: printable(request_id), class, redirect_origin: None }
     }
 
     /// True for an answer that sends the request elsewhere.
@@ -66,8 +66,8 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let code = if self.code.is_empty() { "no error code" } else { &self.code };
         write!(formatter, "status {}, {code}, request id {}", self.status, self.request_id)?;
-        match &self.redirect_host {
-            Some(host) => write!(formatter, ", redirects to host {host}"),
+        match &self.redirect_origin {
+            Some(host) => write!(formatter, ", redirects to {host}"),
             None => Ok(()),
         }
     }

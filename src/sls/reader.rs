@@ -231,9 +231,9 @@ fn fewer(count: u32, bytes: u64) -> u32 {
     u32::try_from(fitting).unwrap_or(1).clamp(1, count / 2)
 }
 
-/// Half to all of a wait, so that functions that failed together do not come back together.
+/// A wait and up to half of it more, so that functions that failed together do not come back together, and none before a quota refills.
 fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(0.5 + fastrand::f64() / 2.0)
+    wait.mul_f64(1.0 + fastrand::f64() / 2.0)
 }
 
 #[cfg(test)]

@@ -57,10 +57,10 @@ pub fn traceparent(text: &str) -> Option<(TraceId, SpanId)> {
     plain.then_some((trace_id, span_id(parent)?))
 }
 
-/// True for `-`, empty and missing values, and for ids that are all zero.
+/// True for missing values and the markers of them (`reference/gateway-logs.md` §10), and for ids that are all zero.
 fn is_absent(raw: Raw<'_>) -> bool {
     let text = raw.unwrap_or_default().trim_ascii();
-    text.is_empty() || text == b"-" || (text.contains(&b'0') && text.iter().all(|byte| matches!(byte, b'0' | b'-')))
+    matches!(text, b"" | b"-" | b"<nil>" | b"null") || (text.contains(&b'0') && text.iter().all(|byte| matches!(byte, b'0' | b'-')))
 }
 
 fn present(raw: Raw<'_>) -> Raw<'_> {
@@ -242,7 +242,9 @@ mod tests {
     #[test]
     fn an_absent_trace_id_is_derived_from_the_request_and_never_from_the_marker() {
         let expected = TraceId(first(&sha256(b"r"))).to_string();
-        for absent in ["-", "", "00000000000000000000000000000000", "0000000000000000", "00000000-0000-0000-0000-000000000000", " "] {
+        for absent in
+            ["-", "", "<nil>", "null", "00000000000000000000000000000000", "0000000000000000", "00000000-0000-0000-0000-000000000000", " "]
+        {
             assert_eq!(trace_of(absent), expected, "{absent:?}");
         }
         let neither = identity_of(&[("trace_id", "-"), ("request_id", "-"), ("path", "/x")]);

@@ -46,6 +46,8 @@ struct Counts {
     total: Option<u64>,
     cached: Option<u64>,
     cache_creation: Option<u64>,
+    /// Reasoning tokens under the name of a protocol that counts them beside the output.
+    thoughts: Option<u64>,
     reasoning: Option<u64>,
     input_audio: Option<u64>,
     output_audio: Option<u64>,
@@ -80,7 +82,8 @@ impl Counts {
             cached: first(&input, &["cached_tokens", "cache_read_input_tokens", "cached_content_token_count"])
                 .or(count(ai.cached_tokens.clone())),
             cache_creation: first(&input, &["cache_creation_input_tokens"]),
-            reasoning: first(&output, &["reasoning_tokens", "thoughts_token_count"]).or(count(ai.reasoning_tokens.clone())),
+            thoughts: first(&output, &["thoughts_token_count"]),
+            reasoning: first(&output, &["thoughts_token_count", "reasoning_tokens"]).or(count(ai.reasoning_tokens.clone())),
             input_audio: first(&input, &["audio_tokens"]),
             output_audio: first(&output, &["audio_tokens"]),
         }
@@ -91,7 +94,7 @@ impl Counts {
         let path = kind::path(call.envelope);
         if path.ends_with("/messages") || self.cache_creation.is_some() || self.adds_up_with_cache() {
             Counting::CacheOnTop
-        } else if path.contains(":generateContent") || path.contains(":streamGenerateContent") {
+        } else if self.thoughts.is_some() || path.contains(":generateContent") || path.contains(":streamGenerateContent") {
             Counting::ThoughtsOnTop
         } else {
             Counting::Inclusive
@@ -189,6 +192,7 @@ mod tests {
         let log = r#"{"input_token":10,"output_token":5,"total_token":35,"output_token_details":{"thoughts_token_count":20}}"#;
         let buckets = [("input", 10), ("output", 5), ("output_reasoning_tokens", 20)];
         assert_eq!(usage_of("/v1beta/models/g:generateContent", log), agreed(&buckets, 35));
+        assert_eq!(usage_of(CHAT, log), agreed(&buckets, 35));
     }
 
     #[test]

@@ -25,11 +25,13 @@ struct Generator {
     /// Request ids of the model calls made so far.
     calls: BTreeSet<String>,
     skipped: BTreeMap<&'static str, u64>,
+    /// Bytes of every text made so far.
+    lengths: Vec<usize>,
 }
 
 impl Generator {
     fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), made: 0, calls: BTreeSet::new(), skipped: BTreeMap::new() }
+        Self { random: fastrand::Rng::with_seed(seed), made: 0, calls: BTreeSet::new(), skipped: BTreeMap::new(), lengths: Vec::new() }
     }
 
     /// Chinese text: half of all are shorter than a kilobyte, few reach the longest.
@@ -43,6 +45,7 @@ impl Generator {
         while text.len() < length {
             text.push_str(WORDS[self.random.usize(..WORDS.len())]);
         }
+        self.lengths.push(text.len());
         text
     }
 
@@ -161,6 +164,9 @@ async fn five_thousand_records_in_four_calls_at_once_arrive_once_each_in_little_
         groups.push(made.len());
         append(&sls, shard, made);
     }
+    generator.lengths.sort_unstable();
+    let (median, longest) = (generator.lengths[generator.lengths.len() / 2], generator.lengths[generator.lengths.len() - 1]);
+    assert!((900..1100).contains(&median) && longest >= LONGEST as usize, "{median}, {longest}");
     let langfuse = LangfuseEmulator::start(0, LangfuseWorld { keep_bodies: false, ..LangfuseWorld::default() }).await.unwrap();
     let function = Function::start(&ordinary_settings(&langfuse.base_url(), &sls.endpoint())).await;
     let world = World { sls, langfuse, function };
