@@ -9,6 +9,7 @@ pub mod map;
 pub mod metadata;
 pub mod outcome;
 pub mod ownership;
+pub mod prices;
 pub mod settings;
 pub mod time;
 pub mod usage;
