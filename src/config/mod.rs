@@ -94,12 +94,16 @@ pub fn load(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Prob
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::path::PathBuf;
+    use std::sync::Arc;
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::delivery::destination::{Compression, IngestionApi};
+    use crate::trace::prices::{PriceBook, PriceSettings, Region};
     use crate::trace::settings::{JoinUsage, Ownership};
+
+    const PRICES: &str = "[[price]]\npattern = 'my-model'\ncurrency = 'USD'\ntiers = [{ input = 1, output = 2 }]\n";
 
     type Environment = BTreeMap<String, String>;
     type Disk = BTreeMap<PathBuf, Vec<u8>>;
@@ -165,6 +169,9 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_COMPRESSION", "NONE"),
             ("TRACE_OWNERSHIP", "join"),
             ("JOIN_USAGE", "metadata"),
+            ("PRICE_REGION", "INTL"),
+            ("CNY_PER_USD", "7.25"),
+            ("MODEL_ALIASES", "Chat=qwen-plus"),
             ("CONTENT_POLICY", "full"),
             ("SLS_ENDPOINT", "http://127.0.0.1:8080"),
             ("SLS_ALLOWED_ENDPOINTS", "A.example:99, b.example"),
@@ -180,11 +187,18 @@ mod tests {
         assert_eq!(config.langfuse.base_url, "http://10.0.0.1:3000/langfuse");
         assert_eq!(config.langfuse.request_timeout, Duration::from_millis(2500));
         assert_eq!((config.langfuse.api, config.langfuse.compression), (IngestionApi::Otlp, Compression::None));
+        let prices = PriceSettings {
+            region: Region::Intl,
+            cny_per_usd: 7.25,
+            own: Vec::new(),
+            aliases: [("chat".to_owned(), "qwen-plus".to_owned())].into(),
+        };
         let trace = TraceSettings {
             enabled: false,
             sample_rate: 0.25,
             ownership: Ownership::Join,
             join_usage: JoinUsage::Metadata,
+            prices: Arc::new(PriceBook::new(prices)),
             environment: Some("production".into()),
             release: Some("r1".into()),
             version: None,
@@ -231,16 +245,18 @@ mod tests {
     fn a_file_can_hold_the_whole_configuration() {
         let text = settings().iter().filter(|setting| setting.reach == Reach::Anywhere).map(Setting::example_in_file);
         let text = text.collect::<Vec<_>>().join("\n");
-        let files = disk(&[("all.toml", &text), ("/code/private-ca.pem", certificates::tests::PRIVATE_CA)]);
+        let files = disk(&[("all.toml", &text), ("prices.toml", PRICES), ("/code/private-ca.pem", certificates::tests::PRIVATE_CA)]);
         let config = load(&environment(&[("CONFIG_FILE", "all.toml")]), &files).unwrap();
         assert_eq!(config.endpoint.allowed_hosts, ["sls.example.com", "10.0.0.8"]);
         assert_eq!(config.langfuse.extra_roots.len(), 1);
+        assert!(config.trace.prices.price("my-model").is_some() && config.trace.prices.price("my-chat").is_some());
         assert_eq!(config.credentials.unwrap().access_key_id, "your-access-key-id");
     }
 
     #[test]
     fn the_example_of_every_setting_is_accepted() {
-        let files = disk(&[("sls-to-langfuse.toml", ""), ("/code/private-ca.pem", certificates::tests::PRIVATE_CA)]);
+        let files =
+            disk(&[("sls-to-langfuse.toml", ""), ("prices.toml", PRICES), ("/code/private-ca.pem", certificates::tests::PRIVATE_CA)]);
         let variables: Environment = settings().iter().map(|setting| (setting.name.to_owned(), setting.example.to_owned())).collect();
         assert_eq!(load(&variables, &files).map_err(|problems| problems.to_string()).map(|_| ()), Ok(()));
     }
@@ -257,6 +273,10 @@ mod tests {
             ("LANGFUSE_SAMPLE_RATE", "25%"),
             ("LANGFUSE_TRACING_ENVIRONMENT", "Prod"),
             ("TRACE_OWNERSHIP", "ours"),
+            ("PRICE_REGION", "us"),
+            ("CNY_PER_USD", "0.14"),
+            ("PRICES_FILE", "prices.json"),
+            ("MODEL_ALIASES", "chat"),
             ("SLS_ALLOWED_ENDPOINTS", "*.example.com"),
             ("DEAD_LETTER_LOGSTORE", "Dead Letters"),
             ("GIVE_UP_AFTER", "6"),
@@ -278,6 +298,11 @@ mod tests {
              example: LANGFUSE_TRACING_ENVIRONMENT=production",
             "langfuse_release (CONFIG_FILE line 3): must be text in quotes; example: langfuse_release = \"2026-09-01\"",
             "TRACE_OWNERSHIP (environment): must be one of auto, own, join, not ours; example: TRACE_OWNERSHIP=join",
+            "PRICE_REGION (environment): must be one of cn, intl, not us; example: PRICE_REGION=intl",
+            "CNY_PER_USD (environment): must be how many CNY one USD costs, a number from 1 to 100; example: CNY_PER_USD=7.25",
+            "PRICES_FILE (environment): must name a file that can be read (entity not found); example: PRICES_FILE=prices.toml",
+            "MODEL_ALIASES (environment): must be alias=model, separated by commas, each alias once; \
+             example: MODEL_ALIASES=my-chat=qwen-plus,my-coder=qwen3-coder-plus",
             "SLS_ALLOWED_ENDPOINTS (environment): must be exact hosts separated by commas: no scheme, path or wildcard; \
              a port is allowed and has no effect; example: SLS_ALLOWED_ENDPOINTS=sls.example.com,10.0.0.8",
             "sls_plain_http (CONFIG_FILE line 2): must be true or false; example: sls_plain_http = true",
@@ -382,6 +407,18 @@ mod tests {
         assert_eq!(rule("file:/run/none"), ["must name a file that can be read (entity not found): /run/none"]);
         assert_eq!(rule("file:none"), ["must refer to a file by its absolute path, as in file:/path"]);
         assert_eq!(rule("env:sk-lf-sentinel"), ["must refer to a variable that is set"], "a key behind env: by mistake");
+    }
+
+    #[test]
+    fn own_prices_are_checked_at_the_start_and_found_beside_the_code() {
+        let variables = with(&[("PRICES_FILE", "prices.toml"), ("FC_FUNC_CODE_PATH", "/code")]);
+        let book = load(&variables, &disk(&[("/code/prices.toml", PRICES)])).unwrap().trace.prices;
+        assert_eq!(book.price("gateway/my-model").unwrap().origin, "own price");
+        let unfinished = PRICES.replace("output = 2", "output = -2");
+        let expected = "PRICES_FILE (environment): must name a file of prices per 1M tokens, with entries such as \
+                        pattern = \"my-model\", currency = \"CNY\", tiers = [{ input = 0.8, output = 2 }]; \
+                        entry 1: its prices must be numbers from 0 to 1000000; example: PRICES_FILE=prices.toml";
+        assert_eq!(lines(load(&variables, &disk(&[("/code/prices.toml", &unfinished)]))), [expected]);
     }
 
     #[test]

@@ -3,9 +3,12 @@
 //! Pure, and blind to names and places. A rule is a phrase such as "must be …" and never contains the text it judges.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sls::endpoint::{self, Endpoint, EndpointSettings};
+use crate::trace::prices::{self, Price};
 
 /// A broken rule, as a phrase.
 pub(super) type Rule = Cow<'static, str>;
@@ -39,6 +42,34 @@ pub(super) fn seconds(text: &str) -> Result<Duration, Rule> {
 pub(super) fn share(text: &str) -> Result<f64, Rule> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "must be a number from 0 to 1".into())
+}
+
+/// CNY for one USD. The reverse rate, a common mistake, lies below 1.
+pub(super) fn cny_per_usd(text: &str) -> Result<f64, Rule> {
+    let rate = text.parse().ok().filter(|rate| (1.0..=100.0).contains(rate));
+    rate.ok_or_else(|| "must be how many CNY one USD costs, a number from 1 to 100".into())
+}
+
+/// A file of prices.
+pub(super) fn prices(content: &[u8]) -> Result<Vec<Arc<Price>>, Rule> {
+    prices::own_prices(content).map_err(|error| {
+        let entry = r#"pattern = "my-model", currency = "CNY", tiers = [{ input = 0.8, output = 2 }]"#;
+        format!("must name a file of prices per 1M tokens, with entries such as {entry}; {error}").into()
+    })
+}
+
+/// `alias=model`, by alias in lower case.
+pub(super) fn aliases(text: &str) -> Result<BTreeMap<String, String>, Rule> {
+    let rule = || Rule::from("must be alias=model, separated by commas, each alias once");
+    let mut aliases = BTreeMap::new();
+    for element in elements(text) {
+        let (alias, model) = element.split_once('=').map(|(alias, model)| (alias.trim(), model.trim())).ok_or_else(rule)?;
+        let is_name = |name: &str| !name.is_empty() && !name.contains('=') && !name.chars().any(char::is_control);
+        if !is_name(alias) || !is_name(model) || aliases.insert(alias.to_lowercase(), model.to_owned()).is_some() {
+            return Err(rule());
+        }
+    }
+    Ok(aliases)
 }
 
 /// `90s`, `30m`, `6h`, `2d`, or `off` as None. A bare number says nothing about its unit and is refused.
@@ -177,6 +208,20 @@ mod tests {
         assert_eq!(share("0.25"), Ok(0.25));
         accepted(share, &["0", "1", "1.0"]);
         refused(share, &["-0.1", "1.0001", "nan", "25%", ""]);
+    }
+
+    #[test]
+    fn a_rate_is_not_its_reverse() {
+        assert_eq!(cny_per_usd("7.1"), Ok(7.1));
+        accepted(cny_per_usd, &["1", "100"]);
+        refused(cny_per_usd, &["0.14", "0", "-7", "100.1", "nan", "inf", "7,1", ""]);
+    }
+
+    #[test]
+    fn an_alias_stands_once_and_names_a_model() {
+        let expected = [("chat", "qwen-plus"), ("gw/fast", "Qwen-Flash")].map(|(alias, model)| (alias.to_owned(), model.to_owned()));
+        assert_eq!(aliases("Chat = qwen-plus, gw/fast=Qwen-Flash,"), Ok(BTreeMap::from(expected)));
+        refused(aliases, &["chat", "=m", "a=", "a=b=c", "a=b,A=c", "a=b\u{1}"]);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Each function reads one module's settings to the end before it gives up, so that every problem is found. The rule of a single value
 //! stands in `rules.rs`.
 
+use std::sync::Arc;
+
 use super::reader::Reader;
 use super::setting::Setting;
 use super::{Config, ContentPolicy, LogFormat, LogSettings};
@@ -12,6 +14,7 @@ use crate::secret::{Credentials, Secret};
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::sign::SignatureVersion;
 use crate::sls::signing::SignatureSettings;
+use crate::trace::prices::{PriceBook, PriceSettings, Region};
 use crate::trace::settings::{JoinUsage, Ownership, TraceSettings};
 
 /// Everything; None if something was wrong.
@@ -96,6 +99,7 @@ fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let owners = [("auto", Ownership::Auto), ("own", Ownership::Own), ("join", Ownership::Join)];
     let ownership = reader.choice(&table::TRACE_OWNERSHIP, &owners);
     let join_usage = reader.choice(&table::JOIN_USAGE, &[("usage", JoinUsage::Usage), ("metadata", JoinUsage::Metadata)]);
+    let prices = prices(reader);
     let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
     let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
     Some(TraceSettings {
@@ -103,11 +107,20 @@ fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         sample_rate: sample_rate?,
         ownership: ownership?,
         join_usage: join_usage?,
+        prices: Arc::new(PriceBook::new(prices?)),
         environment,
         release,
         version: None,
         tags: Vec::new(),
     })
+}
+
+fn prices(reader: &mut Reader<'_>) -> Option<PriceSettings> {
+    let region = reader.choice(&table::PRICE_REGION, &[("cn", Region::Cn), ("intl", Region::Intl)]);
+    let cny_per_usd = reader.value(&table::CNY_PER_USD, rules::cny_per_usd);
+    let own = reader.content(&table::PRICES_FILE, rules::prices);
+    let aliases = reader.value(&table::MODEL_ALIASES, rules::aliases);
+    Some(PriceSettings { region: region?, cny_per_usd: cny_per_usd?, own: own.unwrap_or_default(), aliases: aliases.unwrap_or_default() })
 }
 
 fn content_policy(reader: &mut Reader<'_>) -> Option<ContentPolicy> {

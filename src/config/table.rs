@@ -69,6 +69,18 @@ table! {
     JOIN_USAGE: Kind::Choice(&["usage", "metadata"]), Unset::Default("usage"), Anywhere, "metadata",
         "Token counts of joined observations: as usage, or as metadata where the application counts the same call",
         "加入应用 trace 时 token 用量的写法：usage 计入用量；应用已统计同一调用时用 metadata 避免重复";
+    PRICE_REGION: Kind::Choice(&["cn", "intl"]), Unset::Default("cn"), Anywhere, "intl",
+        "Whose list prices the cost is calculated with: cn = mainland China, intl = elsewhere; a model without a price there is charged at the other",
+        "按哪里的目录价计算费用：cn 为中国内地，intl 为国际；该处没有价格的模型按另一处计算";
+    CNY_PER_USD: Kind::Number, Unset::Default("7.1"), Anywhere, "7.25",
+        "How many CNY one USD costs, for prices in CNY; Langfuse shows USD",
+        "1 美元折合多少人民币，用于以人民币标价的模型；Langfuse 以美元显示";
+    PRICES_FILE: Kind::Text, Unset::Nothing, Anywhere, "prices.toml",
+        "A JSON or TOML file with your own prices, tried before the shipped ones, also for models that Langfuse prices itself",
+        "存放自有价格的 JSON 或 TOML 文件，优先于内置价格表，对 Langfuse 自带价格的模型同样生效";
+    MODEL_ALIASES: Kind::List, Unset::Nothing, Anywhere, "my-chat=qwen-plus,my-coder=qwen3-coder-plus",
+        "Names of models under other names, as alias=model separated by commas: only to find the price, Langfuse still shows the logged name",
+        "模型的别名，写作 别名=模型，逗号分隔：仅用于查找价格，Langfuse 中仍显示日志里的名称";
     CONTENT_POLICY: Kind::Choice(&["full", "masked", "lengths", "none"]), Unset::Default("full"), Anywhere, "full",
         "How much of prompts and answers is sent to Langfuse",
         "向 Langfuse 发送多少提示词与回答内容";
@@ -166,6 +178,10 @@ mod tests {
             "OTEL_EXPORTER_OTLP_COMPRESSION",
             "TRACE_OWNERSHIP",
             "JOIN_USAGE",
+            "PRICE_REGION",
+            "CNY_PER_USD",
+            "PRICES_FILE",
+            "MODEL_ALIASES",
             "CONTENT_POLICY",
             "SLS_ENDPOINT",
             "SLS_ALLOWED_ENDPOINTS",

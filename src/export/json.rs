@@ -13,14 +13,14 @@ pub fn put_payload(out: &mut Vec<u8>, payload: &Payload<'_>) {
     }
 }
 
-/// Appends a JSON object of names and counts.
-pub fn put_counts(out: &mut Vec<u8>, counts: impl IntoIterator<Item = (&'static str, u64)>) {
+/// Appends a JSON object of names and numbers: counts, or amounts that are finite.
+pub fn put_numbers(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = (&'static str, impl ToString)>) {
     let mut separator = b'{';
-    for (name, count) in counts {
+    for (name, number) in numbers {
         out.push(separator);
         put_string(out, name);
         out.push(b':');
-        out.extend_from_slice(count.to_string().as_bytes());
+        out.extend_from_slice(number.to_string().as_bytes());
         separator = b',';
     }
     out.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });
@@ -131,10 +131,17 @@ mod tests {
     }
 
     #[test]
+    fn amounts_are_written_without_an_exponent() {
+        let mut out = Vec::new();
+        put_numbers(&mut out, [("input", 1e-12), ("output", 0.0), ("total", 123_456.5)]);
+        assert_eq!(out, br#"{"input":0.000000000001,"output":0,"total":123456.5}"#);
+    }
+
+    #[test]
     fn counts_are_an_object_even_when_there_are_none() {
         let mut out = Vec::new();
-        put_counts(&mut out, [("input", 1), ("total", 0)]);
-        put_counts(&mut out, []);
+        put_numbers(&mut out, [("input", 1), ("total", 0)]);
+        put_numbers(&mut out, [] as [(&str, u64); 0]);
         assert_eq!(out, br#"{"input":1,"total":0}{}"#);
     }
 

@@ -6,8 +6,9 @@
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
-use super::json::{put_counts, put_payload};
+use super::json::{put_numbers, put_payload};
 use super::protobuf::{field_len, put_bytes, put_fixed64, put_head, put_number};
+use crate::trace::cost::Cost;
 use crate::trace::usage::Usage;
 use crate::trace::{Level, Observation, ObservationType, TraceAttributes};
 
@@ -69,6 +70,9 @@ impl SpanWriter {
         if let Some(usage) = &observation.usage {
             self.usage(usage);
         }
+        if let Some(cost) = &observation.cost {
+            self.cost(cost);
+        }
         for (key, payload) in [("langfuse.observation.input", &observation.input), ("langfuse.observation.output", &observation.output)] {
             if let Some(payload) = payload {
                 self.put_written(key, |text| put_payload(text, payload));
@@ -84,7 +88,12 @@ impl SpanWriter {
 
     fn usage(&mut self, usage: &Usage) {
         let counts = usage.buckets.iter().copied().chain([("total", usage.total)]);
-        self.put_written("langfuse.observation.usage_details", |text| put_counts(text, counts));
+        self.put_written("langfuse.observation.usage_details", |text| put_numbers(text, counts));
+    }
+
+    fn cost(&mut self, cost: &Cost) {
+        let amounts = cost.buckets.iter().copied().chain([("total", cost.total)]);
+        self.put_written("langfuse.observation.cost_details", |text| put_numbers(text, amounts));
     }
 
     fn trace(&mut self, trace: &TraceAttributes<'_>) {
@@ -215,7 +224,7 @@ mod tests {
     use super::*;
     use crate::gateway::ParsedRecord;
     use crate::sls::{Field, LogRecord, LogTime};
-    use crate::trace::settings::TraceSettings;
+    use crate::trace::settings::{JoinUsage, Ownership, TraceSettings};
     use crate::trace::{SpanId, TraceId};
     use proptest::prelude::*;
     use prost::Message;
@@ -269,6 +278,11 @@ mod tests {
         assert_eq!(get("observation.model.name"), "qwen-plus");
         assert_eq!(get("observation.completion_start_time"), "2026-03-02T02:10:01.408Z");
         assert_eq!(get("observation.usage_details"), r#"{"input":25,"output":60,"total":85}"#);
+        let cost = r#"{"input":0.000002816901,"output":0.000016901408,"total":0.000019718309}"#;
+        assert_eq!(
+            (get("observation.cost_details"), get("observation.metadata.gw_price_source")),
+            (cost, "alibaba-bailian 2026-05, CNY at 7.1")
+        );
         assert_eq!(get("observation.input"), r#"[{"role":"user","content":"用一句话解释什么是云原生。"}]"#);
         assert_eq!(get("environment"), "prod");
         assert_eq!(get("user.id"), "demo-user");
@@ -284,6 +298,32 @@ mod tests {
         let status = span.status.clone().unwrap();
         assert_eq!((status.code, status.message.as_str()), (2, "HTTP 429, ai-token-ratelimit.rejected"));
         assert_eq!(attributes(&span)["langfuse.observation.usage_details"], r#"{"input":0,"output":0,"total":0}"#);
+        assert_eq!(attributes(&span)["langfuse.observation.cost_details"], r#"{"input":0,"output":0,"total":0}"#);
+        assert!(!attributes(&span).contains_key("langfuse.observation.metadata.gw_price_source"));
+    }
+
+    #[test]
+    fn a_cost_is_left_to_whoever_counts_the_call_and_to_langfuse_where_it_has_a_price() {
+        let sent = |line: usize, settings: &TraceSettings| {
+            let attributes = attributes(&spans_of(&sample(line), settings)[0]);
+            let get = |key: &str| attributes.get(&format!("langfuse.observation.{key}")).cloned();
+            (get("cost_details").is_some(), get("metadata.gw_price_source"))
+        };
+        let joined = |join_usage| TraceSettings { ownership: Ownership::Join, join_usage, ..Default::default() };
+        assert_eq!(sent(1, &joined(JoinUsage::Metadata)), (false, None));
+        assert_eq!(sent(11, &joined(JoinUsage::Metadata)), (false, None), "from the cache");
+        assert_eq!(sent(1, &joined(JoinUsage::Usage)), (true, Some("alibaba-bailian 2026-05, CNY at 7.1".to_owned())));
+        assert_eq!(sent(2, &TraceSettings::default()), (false, None), "gpt-4o");
+        assert_eq!(sent(9, &TraceSettings::default()), (false, None), "a tool");
+    }
+
+    #[test]
+    fn a_model_without_any_price_is_marked() {
+        let mut record = sample(3);
+        record.iter_mut().for_each(|(_, value)| *value = value.replace("qwen-turbo", "house-model"));
+        let attributes = attributes(&spans_of(&record, &TraceSettings::default())[0]);
+        assert_eq!(attributes["langfuse.observation.metadata.gw_price_source"], "none");
+        assert!(!attributes.contains_key("langfuse.observation.cost_details"));
     }
 
     #[test]

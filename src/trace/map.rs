@@ -10,10 +10,12 @@
 //! | tags | the operator's, and verdicts with few values: `cache:hit`, `ratelimit:limited`, `safecheck:deny`, `fallback` |
 //! | level, status message | `outcome` |
 //! | usage | `usage`; zero for a call that failed without counts |
+//! | cost | `cost`, if `prices` knows the model; nothing where the application counts the call |
 
 use std::borrow::Cow;
 
 use super::content::{self, content};
+use super::cost::{Charge, cost, is_unpriced};
 use super::ids::identity;
 use super::metadata::{Findings, metadata};
 use super::outcome::{is_denied, outcome};
@@ -40,9 +42,16 @@ pub fn observation<'a>(record: &LogRecord<'_>, call: &GatewayCall<'a>, settings:
     let usage = usage(call).or_else(|| (outcome.level == Level::Error).then(Usage::zero));
     let content = content(call);
     let cut = content::is_cut(&content);
-    let findings = Findings { identity, place, usage: usage.as_ref(), join_usage: settings.join_usage, cut };
-    let metadata = metadata(call, &findings);
     let counted = place == Place::Root || settings.join_usage == JoinUsage::Usage;
+    let model = model(call).filter(|_| counted);
+    let charge = Charge { model: model.as_deref(), usage: usage.as_ref(), level: outcome.level, start_ms: times.start_ms };
+    let cost = if counted { cost(call, &charge, &settings.prices) } else { None };
+    let price_source = match &cost {
+        Some(cost) => cost.source.as_deref(),
+        None => is_unpriced(&charge).then_some("none"),
+    };
+    let findings = Findings { identity, place, usage: usage.as_ref(), join_usage: settings.join_usage, price_source, cut };
+    let metadata = metadata(call, &findings);
     Observation {
         trace_id: identity.trace_id,
         span_id: identity.span_id,
@@ -54,8 +63,9 @@ pub fn observation<'a>(record: &LogRecord<'_>, call: &GatewayCall<'a>, settings:
         completion_start_ms: times.completion_start_ms,
         level: outcome.level,
         status_message: outcome.message,
-        model: if counted { model(call) } else { None },
+        model,
         usage: usage.filter(|_| counted),
+        cost,
         input: content.input,
         output: content.output,
         environment: settings.environment.as_deref(),

@@ -34,6 +34,8 @@ pub struct Findings<'u> {
     pub usage: Option<&'u Usage>,
     /// What becomes of them when joined.
     pub join_usage: JoinUsage,
+    /// Whose price its cost was calculated with; `none` if nobody has one.
+    pub price_source: Option<&'u str>,
     /// A text was cut.
     pub cut: bool,
 }
@@ -115,6 +117,9 @@ fn ours<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Coll
     }
     if findings.cut {
         metadata.mark("gw_truncated", "true");
+    }
+    if let Some(source) = findings.price_source {
+        metadata.0.push((Cow::Borrowed("gw_price_source"), Cow::Owned(source.to_owned())));
     }
     let Some(usage) = findings.usage else { return };
     if usage.mismatch {

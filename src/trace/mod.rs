@@ -4,11 +4,13 @@
 //! [`crate::gateway::GatewayCall`] into it; all judgement about meaning lives in them.
 
 pub mod content;
+pub mod cost;
 pub mod ids;
 pub mod map;
 pub mod metadata;
 pub mod outcome;
 pub mod ownership;
+pub mod prices;
 pub mod settings;
 pub mod time;
 pub mod usage;
@@ -70,6 +72,8 @@ pub struct Observation<'a> {
     pub model: Option<Cow<'a, str>>,
     /// Counted tokens; `None` where nothing is known.
     pub usage: Option<usage::Usage>,
+    /// What it cost, USD; `None` where that is not known, or left to whoever stores it.
+    pub cost: Option<cost::Cost>,
     /// What went in.
     pub input: Option<Payload<'a>>,
     /// What came out.

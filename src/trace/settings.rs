@@ -1,4 +1,8 @@
-//! What the operator decides about traces: ownership, sampling, and the attributes that every trace carries.
+//! What the operator decides about traces: ownership, sampling, prices, and the attributes that every trace carries.
+
+use std::sync::Arc;
+
+use super::prices::PriceBook;
 
 /// `TRACE_OWNERSHIP` (`design.md` decision 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct TraceSettings {
     pub ownership: Ownership,
     /// `JOIN_USAGE`.
     pub join_usage: JoinUsage,
+    /// `PRICE_REGION`, `CNY_PER_USD`, `PRICES_FILE`, `MODEL_ALIASES`: what models cost.
+    pub prices: Arc<PriceBook>,
     /// `LANGFUSE_TRACING_ENVIRONMENT`; matches `^(?!langfuse)[a-z0-9_-]{1,40}$` (`reference/langfuse.md` §5).
     pub environment: Option<String>,
     /// `LANGFUSE_RELEASE`.
@@ -51,6 +57,7 @@ impl Default for TraceSettings {
             sample_rate: 1.0,
             ownership: Ownership::default(),
             join_usage: JoinUsage::default(),
+            prices: Arc::default(),
             environment: None,
             release: None,
             version: None,

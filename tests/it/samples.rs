@@ -8,6 +8,9 @@ use sls_to_langfuse::emulator::langfuse::{Level, ObservationType, StoredObservat
 /// Line, type, model and token counts of a sample.
 type Expected<'e> = (&'e str, ObservationType, Option<&'e str>, &'e [(&'e str, u64)]);
 
+/// Line, amounts by bucket and source of the price of a sample.
+type Costed<'e> = (&'e str, &'e [(&'e str, f64)], Option<&'e str>);
+
 async fn delivered() -> BTreeMap<String, StoredObservation> {
     let world = World::new().await;
     let answer = world.invoke().await;
@@ -51,6 +54,42 @@ async fn every_sample_has_its_type_model_and_usage() {
         let row = &rows[line];
         let usage: BTreeMap<String, u64> = usage.iter().map(|(bucket, count)| ((*bucket).to_owned(), *count)).collect();
         assert_eq!((row.observation_type, row.model.as_deref(), &row.usage_details), (kind, model, &usage), "sample {line}");
+    }
+}
+
+/// Prices of `reference/model-prices.md` in millionths of a CNY by bucket, 7.1 CNY to the USD.
+#[tokio::test]
+async fn every_sample_of_a_priced_model_has_its_cost() {
+    let rows = delivered().await;
+    let expected: [Costed<'_>; 12] = [
+        // qwen-plus: 25 × 0.8, 60 × 2
+        ("01", &[("input", 20.0), ("output", 120.0)], Some("alibaba-bailian 2026-05, CNY at 7.1")),
+        ("02", &[], None),
+        // qwen-turbo: 11 × 0.3, 64 × 0.6
+        ("03", &[("input", 3.3), ("output", 38.4)], Some("alibaba-bailian 2026-07, CNY at 7.1")),
+        ("04", &[], None),
+        // deepseek-reasoner: 25 × 1, 12 × 2, 40 × 2
+        ("05", &[("input", 25.0), ("output", 24.0), ("output_reasoning_tokens", 80.0)], Some("deepseek 2026-07, CNY at 7.1")),
+        ("06", &[], None),
+        ("07", &[], None),
+        // text-embedding-v4: 40 × 0.5
+        ("08", &[("input", 20.0), ("output", 0.0)], Some("alibaba-bailian 2025-08-14, CNY at 7.1")),
+        ("09", &[], None),
+        ("10", &[("input", 20.0), ("output", 120.0)], Some("alibaba-bailian 2026-05, CNY at 7.1")),
+        // From the cache; refused.
+        ("11", &[("input", 0.0), ("output", 0.0)], None),
+        ("12", &[("input", 0.0), ("output", 0.0)], None),
+    ];
+    for (line, buckets, source) in expected {
+        let row = &rows[line];
+        let total = buckets.iter().map(|(_, millionths)| millionths).sum();
+        let expected: Vec<_> = buckets.iter().copied().chain((!buckets.is_empty()).then_some(("total", total))).collect();
+        let sent: Vec<_> = row.cost_details.keys().map(String::as_str).collect();
+        assert_eq!(sent, expected.iter().map(|(bucket, _)| *bucket).collect::<Vec<_>>(), "sample {line}");
+        for (bucket, millionths) in expected {
+            assert!((row.cost_details[bucket] - millionths / 1e6 / 7.1).abs() < 2e-12, "sample {line}, {bucket}");
+        }
+        assert_eq!(row.metadata.get("gw_price_source").map(String::as_str), source, "sample {line}");
     }
 }
 

@@ -113,11 +113,12 @@ fn a_streamed_chat_becomes_a_trace_and_a_generation() {
     assert_eq!(generation["completionStartTime"], "2026-03-02T02:10:01.408Z");
     assert_eq!((&generation["level"], &generation["model"]), (&json!("DEFAULT"), &json!("qwen-plus")));
     assert_eq!(generation["usageDetails"], json!({"input": 25, "output": 60, "total": 85}));
+    assert_eq!(generation["costDetails"], json!({"input": 0.000_002_816_901, "output": 0.000_016_901_408, "total": 0.000_019_718_309}));
     assert_eq!(generation["input"], json!([{"role": "user", "content": "用一句话解释什么是云原生。"}]));
     assert_eq!(generation["output"]["role"], "assistant");
     assert_eq!(generation["metadata"]["chat_id"], "chatcmpl-demo0001");
     assert_eq!(generation["id"].as_str().map(str::len), Some(16));
-    for absent in ["parentObservationId", "statusMessage", "usage", "costDetails", "version"] {
+    for absent in ["parentObservationId", "statusMessage", "usage", "version"] {
         assert!(generation.get(absent).is_none(), "{absent}");
     }
 }

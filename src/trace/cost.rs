@@ -1,0 +1,148 @@
+//! Counted tokens and a price → what a call cost, bucket by bucket, in USD. Pure.
+//!
+//! The rules are those of `reference/model-prices.md` ("Tier and cost rules"). A cost that is not known is not sent, since a guess would
+//! look like a fact in every sum; and a sent cost has always a total, since Langfuse adds none up beside cached or reasoning tokens
+//! (`reference/langfuse.md` §6).
+
+use super::Level;
+use super::prices::{Currency, Price, PriceBook, Tier};
+use super::usage::Usage;
+use crate::gateway::{GatewayCall, Value};
+
+/// Prices are per so many tokens.
+const UNIT_TOKENS: f64 = 1_000_000.0;
+
+/// Langfuse stores twelve decimals (`reference/langfuse.md` §6).
+const DECIMALS: f64 = 1e12;
+
+/// Langfuse stores smaller amounts only (`reference/langfuse.md` §6). USD.
+const MAX_COST: f64 = 1_000_000.0;
+
+/// Families of names that Langfuse prices by itself, if no other prefix than the vendor's stands before them (`reference/langfuse.md`
+/// §6). Decides on nothing but whether a missing price is worth a mark.
+const PRICED_BY_LANGFUSE: [&str; 9] = ["gpt", "chatgpt", "o1", "o3", "o4", "claude", "gemini", "text-embedding-3", "text-embedding-ada"];
+
+/// What a call cost. Never negative, always below 1,000,000, at most twelve decimals.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cost {
+    /// By bucket of the usage, under the same names and in the same order, USD.
+    pub buckets: Vec<(&'static str, f64)>,
+    /// Their sum, USD.
+    pub total: f64,
+    /// Whose price of which date it is, and at which rate: such as `deepseek 2026-10, CNY at 7.1`. `None` where nothing was charged.
+    pub source: Option<String>,
+}
+
+/// What the other parts of the mapping found out and a cost depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Charge<'c> {
+    /// The model that answered, else the one asked for.
+    pub model: Option<&'c str>,
+    /// Its tokens.
+    pub usage: Option<&'c Usage>,
+    /// How the call ended.
+    pub level: Level,
+    /// When it began, UNIX milliseconds.
+    pub start_ms: i64,
+}
+
+/// The cost of a call; `None` where it is not known.
+pub fn cost(call: &GatewayCall<'_>, charge: &Charge<'_>, prices: &PriceBook) -> Option<Cost> {
+    if is_free(call, charge) {
+        return Some(Cost::zero(charge.usage));
+    }
+    let price = prices.price(charge.model?)?;
+    Cost::of(charge.usage?, &price, prices.cny_per_usd(), charge.start_ms)
+}
+
+/// For a call without a known cost: true if tokens were used and Langfuse, as far as is known, has no price for them either.
+pub fn is_unpriced(charge: &Charge<'_>) -> bool {
+    let used = charge.usage.is_some_and(|usage| usage.total > 0);
+    used && charge.model.is_some_and(|model| !is_priced_by_langfuse(model))
+}
+
+/// Nothing is charged for an answer from the gateway's cache, nor for a call that was refused or failed before it used a token.
+fn is_free(call: &GatewayCall<'_>, charge: &Charge<'_>) -> bool {
+    let text = |value: Option<Value<'_>>| value.and_then(|value| value.text().map(|text| text.into_owned())).unwrap_or_default();
+    let model = text(call.either(call.envelope.model, &call.ai.model));
+    let from_cache = model == "from-cache" || text(call.ai.cache_status.clone()).eq_ignore_ascii_case("hit");
+    let refused = charge.level != Level::Default || model == "from-security-guard";
+    from_cache || (refused && charge.usage.is_some_and(|usage| usage.total == 0))
+}
+
+fn is_priced_by_langfuse(model: &str) -> bool {
+    let lower = model.to_lowercase();
+    let name = ["openai/", "anthropic/", "google/"].iter().find_map(|vendor| lower.strip_prefix(vendor)).unwrap_or(&lower);
+    PRICED_BY_LANGFUSE.iter().filter_map(|family| name.strip_prefix(family)).any(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+impl Cost {
+    /// Nothing, for each bucket.
+    fn zero(usage: Option<&Usage>) -> Self {
+        let buckets = usage.map_or_else(Vec::new, |usage| usage.buckets.iter().map(|(name, _)| (*name, 0.0)).collect());
+        Self { buckets, total: 0.0, source: None }
+    }
+
+    /// What these tokens cost at this price, for a call that began at `start_ms` (UNIX milliseconds). `None` where the price says nothing
+    /// about some of them, or where the counts are beyond belief.
+    pub fn of(usage: &Usage, price: &Price, cny_per_usd: f64, start_ms: i64) -> Option<Self> {
+        let rates = Rates::of(usage, price)?;
+        let factor = price.off_peak.as_ref().map_or(1.0, |off_peak| off_peak.factor_at(start_ms));
+        let (per_usd, currency) = match price.currency {
+            Currency::Cny => (cny_per_usd, format!("CNY at {cny_per_usd}")),
+            Currency::Usd => (1.0, "USD".to_owned()),
+        };
+        let amount = |tokens: u64, rate: f64| rounded(tokens as f64 * rate * factor / UNIT_TOKENS / per_usd);
+        let buckets: Vec<_> = usage
+            .buckets
+            .iter()
+            .map(|(name, tokens)| Some((*name, if *tokens == 0 { 0.0 } else { amount(*tokens, rates.rate(name)?) })))
+            .collect::<Option<_>>()?;
+        let total = rounded(buckets.iter().map(|(_, amount)| amount).sum());
+        (0.0..MAX_COST).contains(&total).then(|| Self { buckets, total, source: Some(format!("{}, {currency}", price.origin)) })
+    }
+}
+
+/// The prices of one call, per 1M tokens.
+struct Rates<'p> {
+    tier: &'p Tier,
+    cached: f64,
+    output: f64,
+}
+
+impl<'p> Rates<'p> {
+    fn of(usage: &Usage, price: &'p Price) -> Option<Self> {
+        let count = |name: &str| usage.buckets.iter().find(|(bucket, _)| *bucket == name).map(|(_, tokens)| *tokens);
+        let of_input = usage.buckets.iter().filter(|(name, _)| name.starts_with("input"));
+        if usage.buckets.is_empty() {
+            return None;
+        }
+        let tier = price.tier(of_input.fold(0, |sum, (_, tokens)| sum.saturating_add(*tokens)))?;
+        // One request uses one kind of cache; only one that the caller made reports what was written to it.
+        let explicit = tier.input_cached_explicit.filter(|_| count("input_cache_creation").is_some());
+        let reasoned = count("output_reasoning_tokens").is_some_and(|tokens| tokens > 0);
+        Some(Self {
+            tier,
+            cached: explicit.or(tier.input_cached).unwrap_or(tier.input),
+            output: tier.output_reasoning.filter(|_| reasoned).unwrap_or(tier.output),
+        })
+    }
+
+    /// The price of a bucket. Audio and made images are outside the table; images that are shown to a model are input like text.
+    fn rate(&self, bucket: &str) -> Option<f64> {
+        match bucket {
+            "input_cached_tokens" => Some(self.cached),
+            "input_cache_creation" => Some(self.tier.input_cache_creation.unwrap_or(self.tier.input)),
+            "input" | "input_image_tokens" | "input_video_tokens" => Some(self.tier.input),
+            "output" | "output_reasoning_tokens" => Some(self.output),
+            _ => None,
+        }
+    }
+}
+
+fn rounded(amount: f64) -> f64 {
+    (amount * DECIMALS).round() / DECIMALS
+}
+
+#[cfg(test)]
+mod tests;
