@@ -90,6 +90,19 @@ pub fn load(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Prob
     }
 }
 
+/// Reads only what decides how traces look: neither host nor keys need be set, and nothing is said about them.
+///
+/// # Errors
+/// [`Problems`]: everything that is wrong among these settings and in the file.
+pub fn load_trace(variables: &dyn Variables, files: &dyn Files) -> Result<TraceSettings, Problems> {
+    let mut reader = Reader::open(variables, files);
+    let (trace, policy) = (sections::trace(&mut reader), sections::content_policy(&mut reader));
+    match trace.filter(|_| policy.is_some()) {
+        Some(trace) if reader.is_content() => Ok(trace),
+        _ => Err(reader.into_problems()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -154,6 +167,15 @@ mod tests {
         assert_eq!((config.log.format, config.log.time_zone.as_str()), (None, "UTC"));
         assert!(config.log.filter.would_enable("sls_to_langfuse", &tracing::Level::INFO));
         assert_eq!(config.content_policy, ContentPolicy::Full);
+    }
+
+    #[test]
+    fn how_traces_look_is_read_without_host_and_keys() {
+        let trace = load_trace(&environment(&[("TRACE_OWNERSHIP", "join")]), &Disk::new()).unwrap();
+        assert_eq!(trace, TraceSettings { ownership: Ownership::Join, ..TraceSettings::default() });
+        assert_eq!(load_trace(&with(&[("SLS_REGION", "Not Valid")]), &Disk::new()), Ok(TraceSettings::default()));
+        let wrong = load_trace(&environment(&[("JOIN_USAGE", "both"), ("CONTENT_POLICY", "some")]), &Disk::new());
+        assert_eq!(wrong.unwrap_err().iter().map(|problem| problem.setting.clone()).collect::<Vec<_>>(), ["JOIN_USAGE", "CONTENT_POLICY"]);
     }
 
     #[test]

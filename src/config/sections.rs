@@ -93,7 +93,8 @@ fn signature(reader: &mut Reader<'_>) -> Option<SignatureSettings> {
     Some(SignatureSettings { version: version?, region })
 }
 
-fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
+/// How traces look.
+pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let enabled = reader.value(&table::LANGFUSE_TRACING_ENABLED, rules::switch);
     let sample_rate = reader.value(&table::LANGFUSE_SAMPLE_RATE, rules::share);
     let owners = [("auto", Ownership::Auto), ("own", Ownership::Own), ("join", Ownership::Join)];
@@ -123,7 +124,8 @@ fn prices(reader: &mut Reader<'_>) -> Option<PriceSettings> {
     Some(PriceSettings { region: region?, cny_per_usd: cny_per_usd?, own: own.unwrap_or_default(), aliases: aliases.unwrap_or_default() })
 }
 
-fn content_policy(reader: &mut Reader<'_>) -> Option<ContentPolicy> {
+/// How much of texts is sent.
+pub(super) fn content_policy(reader: &mut Reader<'_>) -> Option<ContentPolicy> {
     let policies = [
         ("full", ContentPolicy::Full),
         ("masked", ContentPolicy::Masked),
