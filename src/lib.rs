@@ -18,7 +18,7 @@
 //! Imports go one way. `sls` knows nothing of gateways; `gateway` knows log records alone; `trace` knows gateway calls; `export` knows
 //! traces; `delivery` knows encoded batches and their source positions. [`secret`], [`error`] and [`deadline`] are leaves. [`config`] is
 //! the only reader of the environment. A new gateway dialect is a file in `gateway`, a new destination one in `export`, a new platform
-//! one in `runtime`.
+//! one in `runtime`. `explain` stands beside the flow: it runs `gateway`, `trace` and `export` on one record to say what became of it.
 //!
 //! Rules that the code follows are cited by page and section, as `reference/sls.md` §2 or `design.md` decision 1; these pages are the project's
 //! collected facts about the outside world and its contract.
@@ -34,6 +34,8 @@ pub mod delivery;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;
+#[cfg(feature = "cli")]
+pub mod explain;
 pub mod export;
 pub mod gateway;
 pub mod handler;

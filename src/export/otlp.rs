@@ -210,7 +210,8 @@ pub fn type_name(kind: ObservationType) -> &'static str {
     }
 }
 
-fn level_name(level: Level) -> &'static str {
+/// The name of a level in Langfuse (`reference/langfuse.md` §5).
+pub fn level_name(level: Level) -> &'static str {
     match level {
         Level::Default => "DEFAULT",
         Level::Warning => "WARNING",

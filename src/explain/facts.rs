@@ -1,0 +1,127 @@
+//! An observation as a list of named texts, and the run of the real mapping that gives it. Pure.
+//!
+//! Everything that `explain` says about values comes from here: the same `gateway`, `trace` and `export` code that delivers.
+
+use std::fmt::Display;
+
+use crate::export::json::{put_numbers, put_payload};
+use crate::export::otlp::{SpanWriter, level_name, type_name};
+use crate::gateway::ParsedRecord;
+use crate::sls::LogRecord;
+use crate::trace::ids::derived_parent;
+use crate::trace::map::observation;
+use crate::trace::settings::TraceSettings;
+use crate::trace::{Observation, Payload, TraceAttributes};
+
+/// What stands before the name of a metadata fact.
+pub const METADATA: &str = "metadata.";
+
+/// One attribute of an observation, as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// Its name in JSON; metadata has [`METADATA`] in front.
+    pub name: String,
+    /// Its value as it is sent.
+    pub text: String,
+}
+
+/// The attributes of an observation that have a value, in the order they are shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts(pub Vec<Fact>);
+
+/// What became of a record: its attributes, and the bytes that would be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// The attributes.
+    pub facts: Facts,
+    /// The encoded span.
+    pub span: Vec<u8>,
+    /// The parent is made from the trace id, because none was logged.
+    pub parent_is_derived: bool,
+}
+
+impl Mapped {
+    /// The observation of a record; `None` where it is no call.
+    pub fn of(record: &LogRecord<'_>, settings: &TraceSettings) -> Option<Self> {
+        let parsed = ParsedRecord::of(record);
+        let observation = observation(record, &parsed.call().ok()?, settings);
+        let span = SpanWriter::default().write(&observation).to_vec();
+        let parent_is_derived = observation.parent == Some(derived_parent(observation.trace_id));
+        Some(Self { facts: Facts::of(&observation), span, parent_is_derived })
+    }
+}
+
+impl Facts {
+    /// The attributes of an observation.
+    pub fn of(observation: &Observation<'_>) -> Self {
+        // Named one by one, so that a new attribute cannot be forgotten here.
+        #[rustfmt::skip]
+        let Observation {
+            trace_id, span_id, parent, kind, name, start_ms, end_ms, completion_start_ms, level, status_message, model, usage, cost,
+            input, output, environment, trace, metadata,
+        } = observation;
+        let mut facts = Self::default();
+        facts.put("traceId", Some(trace_id));
+        facts.put("spanId", Some(span_id));
+        facts.put("parentSpanId", parent.as_ref());
+        facts.put("type", Some(type_name(*kind)));
+        facts.put("name", Some(name));
+        facts.put("startTime", Some(rfc3339(*start_ms)));
+        facts.put("completionStartTime", completion_start_ms.map(rfc3339));
+        facts.put("endTime", Some(rfc3339(*end_ms)));
+        facts.put("level", Some(level_name(*level)));
+        facts.put("statusMessage", status_message.as_ref());
+        facts.put("model", model.as_ref());
+        facts.put("usageDetails", usage.as_ref().map(|usage| numbers(&usage.buckets, usage.total)));
+        facts.put("costDetails", cost.as_ref().map(|cost| numbers(&cost.buckets, cost.total)));
+        facts.put("input", input.as_ref().map(payload));
+        facts.put("output", output.as_ref().map(payload));
+        facts.put("environment", environment.as_ref());
+        if let Some(trace) = trace {
+            facts.put_trace(trace);
+        }
+        facts.0.extend(metadata.iter().map(|(key, value)| Fact { name: format!("{METADATA}{key}"), text: value.to_string() }));
+        facts
+    }
+
+    /// The value of an attribute.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|fact| fact.name == name).map(|fact| fact.text.as_str())
+    }
+
+    /// The value of a metadata key.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.0.iter().find(|fact| fact.name.strip_prefix(METADATA) == Some(key)).map(|fact| fact.text.as_str())
+    }
+
+    fn put_trace(&mut self, trace: &TraceAttributes<'_>) {
+        let TraceAttributes { name, user_id, session_id, tags, release, version } = trace;
+        self.put("traceName", Some(name));
+        self.put("userId", user_id.as_ref());
+        self.put("sessionId", session_id.as_ref());
+        self.put("tags", (!tags.is_empty()).then(|| serde_json::json!(tags)));
+        self.put("release", release.as_ref());
+        self.put("version", version.as_ref());
+    }
+
+    fn put(&mut self, name: &str, value: Option<impl Display>) {
+        self.0.extend(value.map(|value| Fact { name: name.to_owned(), text: value.to_string() }));
+    }
+}
+
+/// A moment as it is shown: RFC 3339 with milliseconds.
+pub fn rfc3339(ms: i64) -> String {
+    format!("{:.3}", jiff::Timestamp::from_millisecond(ms).unwrap_or_default())
+}
+
+fn numbers<N: ToString + Copy>(buckets: &[(&'static str, N)], total: N) -> String {
+    let mut out = Vec::new();
+    put_numbers(&mut out, buckets.iter().copied().chain([("total", total)]));
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn payload(payload: &Payload<'_>) -> String {
+    let mut out = Vec::new();
+    put_payload(&mut out, payload);
+    String::from_utf8_lossy(&out).into_owned()
+}
