@@ -3,7 +3,7 @@
 //! The only place that prints for people. A command reads its arguments, calls the library, and says what came out; what it does beyond
 //! that belongs into the library. A new command is a file here, a variant of `Command`, and an arm of `run`.
 //!
-//! Commands: `config`, `demo`, `emulate`, `id`, `invoke`. Shared: `ending` (exit codes), `input` (files), `output` (lines that are safe on
+//! Commands: `config`, `demo`, `emulate`, `explain`, `id`, `invoke`. Shared: `ending` (exit codes), `input` (files), `output` (lines that are safe on
 //! a terminal), `overlay` (settings that a command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample`
 //! (what the demo sends), `records` (lines → observations), `tree` and `account` (what arrived, what was done), `links` (where to look).
 
@@ -12,6 +12,7 @@ mod config;
 mod demo;
 mod emulate;
 mod ending;
+mod explain;
 mod function;
 mod id;
 mod input;
@@ -51,6 +52,8 @@ enum Command {
     /// Run a stand-in for SLS or Langfuse until Ctrl-C
     #[command(subcommand)]
     Emulate(emulate::Emulate),
+    /// Show what becomes of log records: every attribute with its source, and what the gateway could log to get more
+    Explain(explain::Explain),
     /// Print trace id, span id, start and type of log records
     Id(id::Id),
     /// Print the settings in force, with secrets hidden
@@ -92,6 +95,7 @@ fn run(command: Command, around: Surroundings<'_>) -> Result<(), Ending> {
         Command::Demo(demo) => block_on(demo.run(around)),
         Command::Invoke(invoke) => block_on(invoke.run(around)),
         Command::Emulate(emulate) => block_on(emulate.run(around)),
+        Command::Explain(explain) => explain.run(around),
         Command::Id(id) => id.run(),
         Command::Config => config::run(around),
     }

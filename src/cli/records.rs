@@ -27,11 +27,19 @@ pub struct Identified {
 /// # Errors
 /// When the line is no JSON object.
 pub fn identify(line: &str) -> Result<Option<Result<Identified, SkipReason>>, LoadError> {
+    with_record(line, of_record)
+}
+
+/// Gives `read` the record on a line; `None` for a blank line.
+///
+/// # Errors
+/// When the line is no JSON object.
+pub fn with_record<T>(line: &str, read: impl FnOnce(&LogRecord<'_>) -> T) -> Result<Option<T>, LoadError> {
     // A line that carries no time of its own has none.
     let groups = groups_from_jsonl(line, 1, 0)?;
     let Some(log) = groups.first().and_then(|group| group.logs.first()) else { return Ok(None) };
     let fields = log.contents.iter().map(|content| Field { key: &content.key, value: &content.value }).collect();
-    Ok(Some(of_record(&LogRecord { time: LogTime { seconds: log.time, nanoseconds: log.time_ns }, fields })))
+    Ok(Some(read(&LogRecord { time: LogTime { seconds: log.time, nanoseconds: log.time_ns }, fields })))
 }
 
 fn of_record(record: &LogRecord<'_>) -> Result<Identified, SkipReason> {

@@ -2,6 +2,7 @@
 
 mod demo;
 mod emulate;
+mod explain;
 mod id;
 mod invoke;
 
@@ -74,7 +75,7 @@ async fn config_shows_every_setting_and_no_secret() {
 
 #[tokio::test]
 async fn wrong_usage_is_2_and_help_is_0() {
-    let wrong: [&[&str]; 12] = [
+    let wrong: [&[&str]; 14] = [
         &[],
         &["no-such-command"],
         &["demo", "--to", "elsewhere"],
@@ -87,6 +88,8 @@ async fn wrong_usage_is_2_and_help_is_0() {
         &["emulate", "langfuse", "--version", "4"],
         &["id", "/no/such/file"],
         &["id", "--unknown"],
+        &["explain", "/no/such/file"],
+        &["explain", "--unknown"],
     ];
     for arguments in wrong {
         let ended = run(arguments, &[]).await;
@@ -95,7 +98,7 @@ async fn wrong_usage_is_2_and_help_is_0() {
     }
     let half = run(&["emulate", "sls"], &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")]).await;
     assert_eq!(half.code, Some(2));
-    let commands = ["demo", "invoke", "emulate", "id", "config"];
+    let commands = ["demo", "invoke", "emulate", "explain", "id", "config"];
     for arguments in [vec!["--help"], vec!["--version"]].into_iter().chain(commands.map(|command| vec![command, "--help"])) {
         let ended = run(&arguments, &[]).await;
         assert_eq!((ended.code, ended.stderr.as_str(), ended.stdout.is_empty()), (Some(0), "", false), "{arguments:?}");
