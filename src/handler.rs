@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use crate::budget::ByteBudget;
 use crate::config;
 use crate::dead_letter::{self, DeadLetter};
 use crate::deadline::Deadline;
@@ -18,7 +19,6 @@ use crate::error::{Failure, Stage};
 use crate::invocation::{Invocation, TriggerEvent};
 use crate::report::{CallOutcome, Report};
 use crate::secret::Credentials;
-use crate::sls::budget::ByteBudget;
 use crate::sls::calls::Shard;
 use crate::sls::client::{Logstore, SlsClient};
 use crate::sls::endpoint::{Endpoint, EndpointSettings};
@@ -31,6 +31,13 @@ use crate::work::Work;
 /// How long after the deadline requests may take to notice that their time is up: they then end with counts instead of being dropped
 /// with none. A part of the reserve of [`Deadline::of_call`], which is at least twice as long.
 const GRACE: Duration = Duration::from_millis(50);
+
+/// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
+/// under 64 MB.
+const SHARED_PAGE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Encoded batches that all calls together may have on their way beyond one each. Bytes; each has its compressed form beside it.
+const SHARED_BATCH_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What the operator decides about calls.
 #[derive(Clone, Debug)]
@@ -53,7 +60,8 @@ pub struct Handler {
     settings: HandlerSettings,
     sls: SlsClient,
     destination: Arc<Destination>,
-    budget: ByteBudget,
+    pages: ByteBudget,
+    batches: ByteBudget,
     now: fn() -> SystemTime,
 }
 
@@ -69,7 +77,14 @@ pub struct Handled {
 impl Handler {
     /// A handler that sends to one destination.
     pub fn new(settings: HandlerSettings, sls: SlsClient, destination: Destination, now: fn() -> SystemTime) -> Self {
-        Self { settings, sls, destination: Arc::new(destination), budget: ByteBudget::default(), now }
+        Self {
+            settings,
+            sls,
+            destination: Arc::new(destination),
+            pages: ByteBudget::new(SHARED_PAGE_BYTES),
+            batches: ByteBudget::new(SHARED_BATCH_BYTES),
+            now,
+        }
     }
 
     /// Handles one call to its end.
@@ -158,9 +173,9 @@ impl Handler {
         report: &mut Report,
     ) -> Result<Vec<DeadLetter>, Failure> {
         let sls_requests = Arc::new(AtomicU64::new(0));
-        let reader = Reader::new(shard, event.range.clone(), self.budget.for_call(), invocation.deadline, sls_requests.clone());
+        let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
         let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline);
-        let work = Work::new(event, trace, delivery, report);
+        let work = Work::new(event, trace, delivery, self.batches.for_call(), report);
         let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(reader)).await;
         report.sls_requests = sls_requests.load(Relaxed);
         match ended {

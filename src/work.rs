@@ -1,9 +1,12 @@
 //! The working part of a call: pages come in, batches go out, outcomes are settled, all at the same time and all bounded.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Duration, Instant};
 
+use crate::budget::CallBudget;
 use crate::convert::Converter;
 use crate::dead_letter::DeadLetter;
 use crate::delivery::call::CallDelivery;
@@ -17,7 +20,7 @@ use crate::sls::reader::{Page, ReadFailure, Reader};
 use crate::sls::{LogRecord, Position};
 use crate::trace::settings::TraceSettings;
 
-/// Requests of one call on their way at the same time. With four calls at once the batches then stay under 25 MB.
+/// Requests of one call on their way at the same time: enough to hide an answer's latency behind conversion.
 const MAX_ON_THE_WAY: usize = 3;
 
 /// Pages that wait, decoded, for their conversion. More of them only cost memory: conversion is faster than pulling.
@@ -33,6 +36,7 @@ pub struct Work<'c> {
     converter: Converter<'c>,
     delivery: CallDelivery,
     on_the_way: JoinSet<BatchReport>,
+    budget: CallBudget,
     letters: Vec<DeadLetter>,
     turn_began: Instant,
     sends: bool,
@@ -40,9 +44,25 @@ pub struct Work<'c> {
 
 impl<'c> Work<'c> {
     /// Work that counts into `report`, so that the counts survive when time runs out.
-    pub fn new(event: &'c TriggerEvent, trace: &'c TraceSettings, delivery: CallDelivery, report: &'c mut Report) -> Self {
+    pub fn new(
+        event: &'c TriggerEvent,
+        trace: &'c TraceSettings,
+        delivery: CallDelivery,
+        budget: CallBudget,
+        report: &'c mut Report,
+    ) -> Self {
         let (converter, on_the_way) = (Converter::new(trace), JoinSet::new());
-        Self { event, report, converter, delivery, on_the_way, letters: Vec::new(), turn_began: Instant::now(), sends: trace.enabled }
+        Self {
+            event,
+            report,
+            converter,
+            delivery,
+            on_the_way,
+            budget,
+            letters: Vec::new(),
+            turn_began: Instant::now(),
+            sends: trace.enabled,
+        }
     }
 
     /// Does all of it and hands over the dead letters.
@@ -84,8 +104,9 @@ impl<'c> Work<'c> {
         self.report.pages += 1;
         self.report.ingest_bytes += page.len();
         for (group, view) in page.groups() {
+            let received = view.received();
             for (index, record) in view.records().enumerate() {
-                let position = Position { group, index: u32::try_from(index).unwrap_or(u32::MAX) };
+                let position = Position { group, index: u32::try_from(index).unwrap_or(u32::MAX), received };
                 if let Some(full) = self.convert_record(record.ok(), position) {
                     self.send(full).await?;
                 }
@@ -97,11 +118,12 @@ impl<'c> Work<'c> {
 
     fn convert_record(&mut self, record: Option<LogRecord<'_>>, position: Position) -> Option<Batch> {
         self.report.ingest_lines += 1;
-        let Some(record) = record else {
+        // A record that our own code stumbles over is damaged too: it must take neither its neighbours nor the call with it.
+        let converted = record.and_then(|record| catch_unwind(AssertUnwindSafe(|| self.converter.convert(&record, position))).ok());
+        let Some(converted) = converted else {
             self.dead_letter(DeadLetter::new(self.event, position, None, DeadLetterReason::Damaged, None), DeadLetterReason::Damaged);
             return None;
         };
-        let converted = self.converter.convert(&record, position);
         if let Some(reason) = converted.skipped {
             self.report.skip(reason);
         }
@@ -122,7 +144,13 @@ impl<'c> Work<'c> {
         while self.on_the_way.len() >= MAX_ON_THE_WAY {
             self.settle_next().await?;
         }
-        self.on_the_way.spawn(self.delivery.clone().deliver(batch));
+        let allowance = self.budget.take(batch.bytes()).await;
+        let delivering = self.delivery.clone().deliver(batch);
+        self.on_the_way.spawn(async move {
+            let report = delivering.await;
+            drop(allowance);
+            report
+        });
         Ok(())
     }
 
