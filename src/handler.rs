@@ -15,6 +15,7 @@ use crate::dead_letter::{self, DeadLetter};
 use crate::deadline::Deadline;
 use crate::delivery::call::CallDelivery;
 use crate::delivery::destination::Destination;
+use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
 use crate::invocation::{Invocation, TriggerEvent};
 use crate::report::{CallOutcome, Report};
@@ -50,6 +51,8 @@ pub struct HandlerSettings {
     pub signature: SignatureSettings,
     /// Logstore for dead letters, in the project of the source.
     pub dead_letter_logstore: Option<String>,
+    /// How old a range may be before what keeps failing alone is given up; `None`: never.
+    pub give_up_after: Option<Duration>,
     /// Credentials for calls that bring none.
     pub credentials: Option<Credentials>,
 }
@@ -174,14 +177,14 @@ impl Handler {
     ) -> Result<Vec<DeadLetter>, Failure> {
         let sls_requests = Arc::new(AtomicU64::new(0));
         let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
-        let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline);
-        let work = Work::new(event, trace, delivery, self.batches.for_call(), report);
+        let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline, range_key(event), self.gives_up(event));
+        let work = Work::new(event, trace, delivery.clone(), self.batches.for_call(), report);
         let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(reader)).await;
         report.sls_requests = sls_requests.load(Relaxed);
         match ended {
             // Whatever failed last did so because its time was cut.
             Ok(Err(last)) if invocation.deadline.left().is_zero() => Err(out_of_time(report, Some(&last))),
-            Ok(ended) => ended,
+            Ok(ended) => ended.inspect(|_| delivery.forget()),
             Err(_) => Err(out_of_time(report, None)),
         }
     }
@@ -210,10 +213,22 @@ impl Handler {
         Ok(())
     }
 
+    /// True if the range is older than the operator waits for what keeps failing (`design.md` decision 5).
+    fn gives_up(&self, event: &TriggerEvent) -> bool {
+        let age = event.cursor_time.map(|time| i64::from(self.now_seconds()).saturating_sub(time));
+        let limit = self.settings.give_up_after.and_then(|limit| i64::try_from(limit.as_secs()).ok());
+        age.zip(limit).is_some_and(|(age, limit)| age > limit)
+    }
+
     fn now_seconds(&self) -> u32 {
         let since = (self.now)().duration_since(UNIX_EPOCH).unwrap_or_default();
         u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
     }
+}
+
+fn range_key(event: &TriggerEvent) -> RangeKey {
+    let (project, logstore) = (event.place.project.clone(), event.place.logstore.clone());
+    RangeKey { project, logstore, shard: event.shard, begin: event.range.begin.text().to_owned() }
 }
 
 fn parameter_failure(error: config::ParameterError) -> Failure {

@@ -38,6 +38,7 @@ pub struct Work<'c> {
     on_the_way: JoinSet<BatchReport>,
     budget: CallBudget,
     letters: Vec<DeadLetter>,
+    left: Option<Failure>,
     turn_began: Instant,
     sends: bool,
 }
@@ -51,7 +52,7 @@ impl<'c> Work<'c> {
         budget: CallBudget,
         report: &'c mut Report,
     ) -> Self {
-        let (converter, on_the_way) = (Converter::new(trace), JoinSet::new());
+        let (converter, on_the_way) = (Converter::new(trace, delivery.accepted_before()), JoinSet::new());
         Self {
             event,
             report,
@@ -60,6 +61,7 @@ impl<'c> Work<'c> {
             on_the_way,
             budget,
             letters: Vec::new(),
+            left: None,
             turn_began: Instant::now(),
             sends: trace.enabled,
         }
@@ -97,7 +99,7 @@ impl<'c> Work<'c> {
         while !self.on_the_way.is_empty() {
             self.settle_next().await?;
         }
-        Ok(())
+        self.left.take().map_or(Ok(()), Err)
     }
 
     async fn convert(&mut self, page: &Page) -> Result<(), Failure> {
@@ -126,6 +128,9 @@ impl<'c> Work<'c> {
         };
         if let Some(reason) = converted.skipped {
             self.report.skip(reason);
+        }
+        if converted.resumed {
+            self.report.resume();
         }
         converted.full
     }
@@ -158,6 +163,7 @@ impl<'c> Work<'c> {
         let Some(ended) = self.on_the_way.join_next().await else { return Ok(()) };
         let batch = ended.map_err(|error| task_failure(&error))?;
         self.settle(&batch);
+        self.left = self.left.take().or(batch.left);
         batch.failure.map_or(Ok(()), Err)
     }
 
