@@ -69,9 +69,15 @@ impl CallDelivery {
             Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
             Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1)),
             Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1)),
-            Sent::Whole(status, Verdict::Blocked(block)) => Err(failures::blocked(&self.destination, status, &block, job.api)),
-            _ => Err(failures::blocked(&self.destination, refused_with, &Block::Unexpected, job.api)),
+            Sent::Whole(status, Verdict::Blocked(block)) => Err(self.blocked(status, &block, job)),
+            _ => Err(self.blocked(refused_with, &Block::Unexpected, job)),
         }
+    }
+
+    /// Something stands in the way of every request: the destination is left alone for a while.
+    pub(super) fn blocked(&self, status: u16, block: &Block, job: &Job) -> Failure {
+        self.destination.pause(block);
+        failures::blocked(&self.destination, status, block, job.api)
     }
 }
 

@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::call::CallDelivery;
-use super::failures;
 use super::ingestion_plan::{Api, IngestionPlan};
 use super::job::Job;
 use super::verdict::Block;
@@ -46,8 +45,7 @@ impl CallDelivery {
             self.change_api(api);
             return Ok(vec![Job::first(job.run, api)]);
         }
-        self.destination.pause(block);
-        Err(failures::blocked(&self.destination, status, block, job.api))
+        Err(self.blocked(status, block, &job))
     }
 
     /// What there is where the OTLP endpoint is not. What was known of the version is asked for again, since it has just been proven wrong
