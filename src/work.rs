@@ -104,7 +104,7 @@ impl<'c> Work<'c> {
 
     async fn convert(&mut self, page: &Page) -> Result<(), Failure> {
         self.report.pages += 1;
-        self.report.ingest_bytes += page.len();
+        self.report.ingest_bytes += page.size();
         for (group, view) in page.groups() {
             let received = view.received();
             for (index, record) in view.records().enumerate() {

@@ -56,13 +56,8 @@ impl Page {
     }
 
     /// Decoded bytes.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.bytes.len() as u64
-    }
-
-    /// True for a page without a single byte.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 }
 
@@ -152,11 +147,6 @@ impl Reader {
         moved.then(|| if inside { oldest } else { self.range.end.clone() })
     }
 
-    /// Where the next page begins.
-    pub fn cursor(&self) -> &Cursor {
-        &self.range.begin
-    }
-
     fn failure(&self, error: SlsError) -> ReadFailure {
         ReadFailure { error, cursor: self.range.begin.clone(), end: self.range.end.clone() }
     }
@@ -223,7 +213,7 @@ impl Reader {
 
     /// Moves on by one page: drops groups behind the end, decides whether the end is reached.
     fn step(&mut self, head: &PageHead, mut page: Page) -> Page {
-        self.count = next_count(self.count, page.kept, page.len());
+        self.count = next_count(self.count, page.kept, page.size());
         let past_end = is_behind(&head.next, &self.range.end);
         if head.next.is_at(&self.range.end) || past_end {
             self.finished = true;
