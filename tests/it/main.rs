@@ -12,6 +12,7 @@ mod cli;
 mod delivery;
 mod deploy_files;
 mod fc_invoke;
+mod gateway_corpus;
 mod ingestion;
 mod load;
 mod pull;
