@@ -66,3 +66,31 @@ impl Response<'_> {
         self.error.is_some() || self.result.is_some_and(failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_replies_are_known_by_the_protocol_s_name() {
+        let asked = request(Some(br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t","arguments":{"a":1}}}"#)).unwrap();
+        let params = asked.params.unwrap();
+        assert_eq!(
+            (asked.method.as_ref(), params.name.as_deref(), params.arguments.unwrap().get()),
+            ("tools/call", Some("t"), r#"{"a":1}"#)
+        );
+        for other in [None, Some(br#"{"method":"tools/call"}"#.as_slice()), Some(b"{\"jsonrpc\""), Some(b"\xff"), Some(b"")] {
+            assert!(request(other).is_none() && response(other).is_none());
+        }
+    }
+
+    #[test]
+    fn an_error_is_seen_in_both_its_places_and_in_an_event_stream() {
+        let fails = |body: &str| response(Some(body.as_bytes())).map(|reply| reply.tells_of_an_error());
+        assert_eq!(fails(r#"{"jsonrpc":"2.0","error":{"code":1}}"#), Some(true));
+        assert_eq!(fails(r#"{"jsonrpc":"2.0","result":{"isError":true}}"#), Some(true));
+        assert_eq!(fails("event: message\ndata: {\"jsonrpc\":\"2.0\",\"result\":{}}\n\n"), Some(false));
+        assert_eq!(fails(r#"{"jsonrpc":"2.0","result":[1]}"#), Some(false));
+        assert_eq!(fails(r#"{"jsonrpc":"2.0","method":"ping"}"#), None);
+    }
+}

@@ -22,7 +22,7 @@ pub enum CallKind {
     Embedding,
     /// Ranking of documents.
     Rerank,
-    /// Images, from text or from images.
+    /// Images and videos, from text or from images.
     Image,
     /// Speech in or out.
     Audio,

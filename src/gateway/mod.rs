@@ -5,6 +5,7 @@
 //! A new dialect of gateway is a new file here.
 
 pub mod ai_log;
+pub mod broken_text;
 pub mod envelope;
 pub mod go_syntax;
 pub mod json_rpc;

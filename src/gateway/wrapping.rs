@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::salvage;
+use super::broken_text;
 
 /// How often `ai_log` may have been turned into a string on its way before it is taken for damaged.
 const MAX_WRAPPINGS: usize = 3;
@@ -14,7 +14,7 @@ const MAX_WRAPPINGS: usize = 3;
 pub fn unwrapped(field: &[u8]) -> Cow<'_, str> {
     let mut text = without_byte_order_mark(String::from_utf8_lossy(field));
     for _ in 0..MAX_WRAPPINGS {
-        let Some(inner) = wrapped(text.trim()).map(salvage::decoded) else { break };
+        let Some(inner) = wrapped(text.trim()).map(broken_text::decoded) else { break };
         text = Cow::Owned(inner);
     }
     text
@@ -23,7 +23,7 @@ pub fn unwrapped(field: &[u8]) -> Cow<'_, str> {
 /// The inside of a string: with its quotes, of which the last may be cut off, or without any, so that the object begins with an escape.
 fn wrapped(text: &str) -> Option<&str> {
     if let Some(inner) = text.strip_prefix('"') {
-        return Some(&inner[..salvage::end_of_string(inner)]);
+        return Some(&inner[..broken_text::end_of_string(inner)]);
     }
     let members = text.strip_prefix('{')?.trim_start();
     members.starts_with('\\').then_some(text)

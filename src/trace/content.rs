@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::bodies;
 use super::marks::Marks;
-use super::room::Room;
+use super::room::{Room, without_the_middle};
 use super::{Message, Part, Payload};
 use crate::gateway::unescape::unescaped;
 use crate::gateway::value::Soundness;
@@ -159,7 +159,7 @@ impl<'m> Draft<'m> {
         if !text.trim_start().starts_with(['{', '[']) {
             return Some(Part::Text(self.text(name, text)));
         }
-        if let Some(json) = structured(&value).or_else(|| self.from_go(name, &value)).filter(|json| self.room.takes(json)) {
+        if let Some(json) = structured(&value).or_else(|| self.go_list(name, &value)).filter(|json| self.room.takes(json)) {
             return Some(Part::Json(json));
         }
         if value.is_too_deep() {
@@ -181,7 +181,7 @@ impl<'m> Draft<'m> {
 
     /// A JSON array of messages, the middle left out where there is no room for it.
     fn list<'a>(&mut self, name: &str, value: &Value<'a>) -> Option<Cow<'a, str>> {
-        let json = value.json().map(unescaped).or_else(|| self.from_go(name, value)).filter(|json| json.trim_start().starts_with('['));
+        let json = value.json().map(unescaped).or_else(|| self.go_list(name, value)).filter(|json| json.trim_start().starts_with('['));
         if json.is_none() && value.is_too_deep() {
             self.marks.put("gw_too_deep", name);
         }
@@ -195,7 +195,7 @@ impl<'m> Draft<'m> {
         Some(Cow::Owned(shorter))
     }
 
-    fn from_go<'a>(&mut self, name: &str, value: &Value<'_>) -> Option<Cow<'a, str>> {
+    fn go_list<'a>(&mut self, name: &str, value: &Value<'_>) -> Option<Cow<'a, str>> {
         let json = value.text().filter(|text| text.starts_with("[map[")).and_then(|text| go_syntax::list(&text));
         self.go_syntax(name, value, if json.is_some() { "read" } else { "kept as text" });
         json.map(Cow::Owned)
@@ -239,26 +239,6 @@ fn structured<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
     let parts: Vec<TypedPart<'_>> = serde_json::from_str(&json).ok()?;
     let are_parts = !parts.is_empty() && parts.iter().all(|part| !part.kind.is_empty());
     are_parts.then(|| unescaped(json))
-}
-
-/// A list of messages with the first one, as many of the last ones as there is room for, and a note between them; how many are left out.
-fn without_the_middle(json: &str, room: usize) -> Option<(String, usize)> {
-    const NOTE_BYTES: usize = 120;
-    let messages: Vec<&RawValue> = serde_json::from_str(json).ok()?;
-    let (first, rest) = messages.split_first()?;
-    let first = first.get().len().checked_add(NOTE_BYTES).filter(|length| *length <= room / 2).map(|_| first.get());
-    let mut left = room.checked_sub(NOTE_BYTES + first.map_or(0, str::len))?;
-    let fits = |message: &&&RawValue| {
-        let fits = message.get().len() < left;
-        left -= if fits { message.get().len() + 1 } else { 0 };
-        fits
-    };
-    let kept = rest.iter().rev().take_while(fits).count();
-    let left_out = messages.len() - kept - usize::from(first.is_some());
-    let note = format!(r#"{{"role":"system","content":"… [{left_out} messages cut by sls-to-langfuse]"}}"#);
-    let last = rest[rest.len() - kept..].iter().map(|message| message.get());
-    let all: Vec<_> = first.into_iter().chain([note.as_str()]).chain(last).collect();
-    (kept > 0).then(|| (format!("[{}]", all.join(",")), left_out))
 }
 
 impl<'a> Message<'a> {

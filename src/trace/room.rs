@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 /// The longest input or output. Bytes as written, with the escapes of JSON. A field of Langfuse should stay near one megabyte
 /// (`reference/langfuse.md` §3), and the conversation around the texts needs some of it.
 pub const MAX_PAYLOAD_BYTES: usize = 900_000;
@@ -43,6 +45,26 @@ impl Room {
         self.0 = 0;
         (Cow::Owned(format!("{kept}{CUT_MARK}")), Some(kept.len()))
     }
+}
+
+/// A list of messages with the first one, as many of the last ones as there is room for, and a note between them; how many are left out.
+pub fn without_the_middle(json: &str, room: usize) -> Option<(String, usize)> {
+    const NOTE_BYTES: usize = 120;
+    let messages: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    let (first, rest) = messages.split_first()?;
+    let first = first.get().len().checked_add(NOTE_BYTES).filter(|length| *length <= room / 2).map(|_| first.get());
+    let mut left = room.checked_sub(NOTE_BYTES + first.map_or(0, str::len))?;
+    let fits = |message: &&&RawValue| {
+        let fits = message.get().len() < left;
+        left -= if fits { message.get().len() + 1 } else { 0 };
+        fits
+    };
+    let kept = rest.iter().rev().take_while(fits).count();
+    let left_out = messages.len() - kept - usize::from(first.is_some());
+    let note = format!(r#"{{"role":"system","content":"… [{left_out} messages cut by sls-to-langfuse]"}}"#);
+    let last = rest[rest.len() - kept..].iter().map(|message| message.get());
+    let all: Vec<_> = first.into_iter().chain([note.as_str()]).chain(last).collect();
+    (kept > 0).then(|| (format!("[{}]", all.join(",")), left_out))
 }
 
 /// How long a text is inside a JSON string. Bytes.

@@ -13,6 +13,7 @@ mod delivery;
 mod deploy_files;
 mod fc_invoke;
 mod gateway_corpus;
+mod gateway_properties;
 mod ingestion;
 mod load;
 mod pull;
