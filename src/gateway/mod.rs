@@ -52,6 +52,8 @@ pub struct GatewayCall<'a> {
     pub envelope: &'a Envelope<'a>,
     /// The members of `ai_log`.
     pub ai: AiLog<'a>,
+    /// What stands in `ai_log` from a damage on and could not be read.
+    pub unread: &'a str,
 }
 
 impl<'a> ParsedRecord<'a> {
@@ -70,7 +72,11 @@ impl<'a> ParsedRecord<'a> {
         let mut ai = self.members();
         self.envelope.expanded.iter().for_each(|field| ai.add_expanded(field));
         let kind = kind::kind(&self.envelope, &ai)?;
-        Ok(GatewayCall { kind, envelope: &self.envelope, ai })
+        let unread = match ai.reading {
+            Reading::Salvaged { read, .. } => self.ai_log.get(read..).unwrap_or_default(),
+            Reading::Absent | Reading::Whole => "",
+        };
+        Ok(GatewayCall { kind, envelope: &self.envelope, ai, unread })
     }
 
     /// The members of `ai_log`; of a damaged one those before the damage.

@@ -91,7 +91,7 @@ impl<'m> Draft<'m> {
             extras.push(("messages", Part::Text(self.text("messages", text))));
         }
         let leading: Vec<_> = system.into_iter().chain(said).collect();
-        let something = logged.is_some() || !leading.is_empty();
+        let something = logged.is_some() || !leading.is_empty() || !extras.is_empty();
         something.then_some(Payload::Conversation { leading, logged, extras })
     }
 

@@ -116,6 +116,7 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
     let (envelope, ai) = (call.envelope, &call.ai);
     let model = call.either(envelope.model, &ai.model);
     let is_shown = model.as_ref().and_then(Value::text).as_deref() == findings.model;
+    metadata.put(Cow::Borrowed("ai_log"), Some(Value::Text(Cow::Borrowed(call.unread))));
     metadata.put(Cow::Borrowed("model"), model.filter(|_| !is_shown));
     metadata.put(Cow::Borrowed("start_time"), Value::of_field(envelope.start_time).filter(|start| !time::is_moment(start)));
     let durations = [

@@ -170,7 +170,7 @@ impl Counts {
 
     /// The protocol by its path; elsewhere the only reading under which the logged total adds up, else the one of the names.
     fn counting(&self, path: &str) -> Counting {
-        if path.ends_with("/messages") {
+        if path.trim_end_matches('/').ends_with("/messages") {
             return CACHE_ON_TOP;
         }
         let by_name = match () {

@@ -126,6 +126,20 @@ fn call() -> impl Strategy<Value = Fields> {
     })
 }
 
+/// Ten times the longest value of a Logstore: anything quadratic would not come to an end.
+#[test]
+fn no_damage_takes_more_than_one_look_at_each_byte() {
+    const TIMES: usize = 10 * 1024 * 1024;
+    for (unit, field) in [("\"a", "ai_log"), ("\\", "ai_log"), ("[", "ai_log"), ("[map[content:", "messages"), (" [truncated] ", "answer")]
+    {
+        let begin = if field == "ai_log" { r#"{"model":"m","answer":""# } else { "" };
+        let text = format!("{begin}{}", unit.repeat(TIMES / unit.len()));
+        let fields = Fields::from([(field, text.into_bytes()), ("path", b"/v1/messages".to_vec()), ("request_id", b"r".to_vec())]);
+        let (encoded, _) = span_of(&listed(&fields)).unwrap();
+        assert!(encoded.len() < 1_000_000, "{unit:?}: {}", encoded.len());
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_in_any_field_have_one_outcome_and_every_attribute_a_value(fields in fields()) {
