@@ -103,6 +103,9 @@ fn assembled(value: &Value) -> Vec<u8> {
     }
 }
 
+/// One price list for all cases, because reading it takes longer than all of them.
+static SETTINGS: LazyLock<TraceSettings> = LazyLock::new(TraceSettings::default);
+
 fn settings(value: &Value) -> TraceSettings {
     let text = |key: &str| value[key].as_str();
     TraceSettings {
@@ -114,7 +117,7 @@ fn settings(value: &Value) -> TraceSettings {
         join_usage: if text("join_usage") == Some("metadata") { JoinUsage::Metadata } else { JoinUsage::Usage },
         environment: text("environment").map(str::to_owned),
         release: text("release").map(str::to_owned),
-        ..TraceSettings::default()
+        ..SETTINGS.clone()
     }
 }
 
