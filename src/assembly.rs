@@ -30,6 +30,7 @@ pub fn handler(config: &Config, place: Place) -> Result<Handler, DestinationErro
         endpoint: config.endpoint.clone(),
         signature: config.signature.clone(),
         dead_letter_logstore: config.dead_letter_logstore.clone(),
+        give_up_after: config.give_up_after,
         credentials: config.credentials.clone().filter(|_| place == Place::Elsewhere),
     };
     Ok(Handler::new(settings, sls, destination, SystemTime::now))

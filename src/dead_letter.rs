@@ -36,6 +36,9 @@ pub struct DeadLetter {
     /// The observation it would have been; none for a record that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub span_id: Option<String>,
+    /// When the service received the record, UNIX seconds, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receive_time: Option<u32>,
     /// Why.
     pub reason: &'static str,
     /// HTTP status of the refusal, if there was one.
@@ -56,6 +59,7 @@ impl DeadLetter {
             end_cursor: own.is_none().then(|| event.range.end.text().to_owned()),
             index: position.index,
             span_id: span_id.map(|id| id.to_string()),
+            receive_time: position.received,
             reason: reason.name(),
             status,
         }
@@ -88,14 +92,20 @@ mod tests {
 
     fn letter(group: Option<u64>) -> DeadLetter {
         let event = TriggerEvent::parse(include_bytes!("../events/sls-trigger.json")).unwrap();
-        DeadLetter::new(&event, Position { group, index: 3 }, Some(SpanId([1; 8])), DeadLetterReason::Refused, Some(400))
+        DeadLetter::new(
+            &event,
+            Position { group, index: 3, received: Some(1_772_417_413) },
+            Some(SpanId([1; 8])),
+            DeadLetterReason::Refused,
+            Some(400),
+        )
     }
 
     #[test]
     fn a_letter_points_at_the_record_and_holds_nothing_of_it() {
         let expected = serde_json::json!({
             "v": 1, "project": "demo-project", "logstore": "ai-gateway-log", "shard": 0, "cursor": "MTczMjE1NDI4NzIxMzIzMjAwMg==",
-            "index": 3, "spanId": "0101010101010101", "reason": "refused", "status": 400
+            "index": 3, "spanId": "0101010101010101", "receiveTime": 1_772_417_413, "reason": "refused", "status": 400
         });
         assert_eq!(letter(Some(1_732_154_287_213_232_002)).json(), expected);
     }
@@ -112,7 +122,7 @@ mod tests {
     #[test]
     fn every_member_becomes_a_field_of_the_log() {
         let group = log_group(&[letter(Some(7))], 1_772_417_413);
-        assert_eq!((group.logs.len(), group.logs[0].time, group.logs[0].contents.len()), (1, 1_772_417_413, 9));
+        assert_eq!((group.logs.len(), group.logs[0].time, group.logs[0].contents.len()), (1, 1_772_417_413, 10));
         assert!(group.logs[0].contents.contains(&wire::Content { key: b"status".to_vec(), value: b"400".to_vec() }));
     }
 }

@@ -9,16 +9,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+use crate::budget::ByteBudget;
 use crate::config;
 use crate::dead_letter::{self, DeadLetter};
 use crate::deadline::Deadline;
 use crate::delivery::call::CallDelivery;
 use crate::delivery::destination::Destination;
+use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
 use crate::invocation::{Invocation, TriggerEvent};
 use crate::report::{CallOutcome, Report};
 use crate::secret::Credentials;
-use crate::sls::budget::ByteBudget;
 use crate::sls::calls::Shard;
 use crate::sls::client::{Logstore, SlsClient};
 use crate::sls::endpoint::{Endpoint, EndpointSettings};
@@ -32,6 +33,13 @@ use crate::work::Work;
 /// with none. A part of the reserve of [`Deadline::of_call`], which is at least twice as long.
 const GRACE: Duration = Duration::from_millis(50);
 
+/// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
+/// under 64 MB.
+const SHARED_PAGE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Encoded batches that all calls together may have on their way beyond one each. Bytes; each has its compressed form beside it.
+const SHARED_BATCH_BYTES: u64 = 4 * 1024 * 1024;
+
 /// What the operator decides about calls.
 #[derive(Clone, Debug)]
 pub struct HandlerSettings {
@@ -43,6 +51,8 @@ pub struct HandlerSettings {
     pub signature: SignatureSettings,
     /// Logstore for dead letters, in the project of the source.
     pub dead_letter_logstore: Option<String>,
+    /// How old a range may be before what keeps failing alone is given up; `None`: never.
+    pub give_up_after: Option<Duration>,
     /// Credentials for calls that bring none.
     pub credentials: Option<Credentials>,
 }
@@ -53,7 +63,8 @@ pub struct Handler {
     settings: HandlerSettings,
     sls: SlsClient,
     destination: Arc<Destination>,
-    budget: ByteBudget,
+    pages: ByteBudget,
+    batches: ByteBudget,
     now: fn() -> SystemTime,
 }
 
@@ -69,7 +80,14 @@ pub struct Handled {
 impl Handler {
     /// A handler that sends to one destination.
     pub fn new(settings: HandlerSettings, sls: SlsClient, destination: Destination, now: fn() -> SystemTime) -> Self {
-        Self { settings, sls, destination: Arc::new(destination), budget: ByteBudget::default(), now }
+        Self {
+            settings,
+            sls,
+            destination: Arc::new(destination),
+            pages: ByteBudget::new(SHARED_PAGE_BYTES),
+            batches: ByteBudget::new(SHARED_BATCH_BYTES),
+            now,
+        }
     }
 
     /// Handles one call to its end.
@@ -158,15 +176,15 @@ impl Handler {
         report: &mut Report,
     ) -> Result<Vec<DeadLetter>, Failure> {
         let sls_requests = Arc::new(AtomicU64::new(0));
-        let reader = Reader::new(shard, event.range.clone(), self.budget.for_call(), invocation.deadline, sls_requests.clone());
-        let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline);
-        let work = Work::new(event, trace, delivery, report);
+        let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
+        let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline, range_key(event), self.gives_up(event));
+        let work = Work::new(event, trace, delivery.clone(), self.batches.for_call(), report);
         let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(reader)).await;
         report.sls_requests = sls_requests.load(Relaxed);
         match ended {
             // Whatever failed last did so because its time was cut.
             Ok(Err(last)) if invocation.deadline.left().is_zero() => Err(out_of_time(report, Some(&last))),
-            Ok(ended) => ended,
+            Ok(ended) => ended.inspect(|_| delivery.forget()),
             Err(_) => Err(out_of_time(report, None)),
         }
     }
@@ -195,10 +213,22 @@ impl Handler {
         Ok(())
     }
 
+    /// True if the range is older than the operator waits for what keeps failing (`design.md` decision 5).
+    fn gives_up(&self, event: &TriggerEvent) -> bool {
+        let age = event.cursor_time.map(|time| i64::from(self.now_seconds()).saturating_sub(time));
+        let limit = self.settings.give_up_after.and_then(|limit| i64::try_from(limit.as_secs()).ok());
+        age.zip(limit).is_some_and(|(age, limit)| age > limit)
+    }
+
     fn now_seconds(&self) -> u32 {
         let since = (self.now)().duration_since(UNIX_EPOCH).unwrap_or_default();
         u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
     }
+}
+
+fn range_key(event: &TriggerEvent) -> RangeKey {
+    let (project, logstore) = (event.place.project.clone(), event.place.logstore.clone());
+    RangeKey { project, logstore, shard: event.shard, begin: event.range.begin.text().to_owned() }
 }
 
 fn parameter_failure(error: config::ParameterError) -> Failure {

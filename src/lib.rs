@@ -16,7 +16,7 @@
 //! # Who may know whom
 //!
 //! Imports go one way. `sls` knows nothing of gateways; `gateway` knows log records alone; `trace` knows gateway calls; `export` knows
-//! traces; `delivery` knows encoded batches and their source positions. [`secret`], [`error`] and [`deadline`] are leaves. [`config`] is
+//! traces; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`] and [`budget`] are leaves. [`config`] is
 //! the only reader of the environment. A new gateway dialect is a file in `gateway`, a new destination one in `export`, a new platform
 //! one in `runtime`. `explain` stands beside the flow: it runs `gateway`, `trace` and `export` on one record to say what became of it.
 //!
@@ -24,6 +24,7 @@
 //! collected facts about the outside world and its contract.
 
 pub mod assembly;
+pub mod budget;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;

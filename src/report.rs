@@ -97,6 +97,12 @@ impl Report {
         self.observations += 1;
     }
 
+    /// Counts a record that an earlier attempt had delivered.
+    pub fn resume(&mut self) {
+        self.ship_lines += 1;
+        self.resumed += 1;
+    }
+
     /// Adds what sending cost.
     pub fn add(&mut self, stats: SendStats) {
         self.requests += stats.requests;

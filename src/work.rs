@@ -1,9 +1,12 @@
 //! The working part of a call: pages come in, batches go out, outcomes are settled, all at the same time and all bounded.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Duration, Instant};
 
+use crate::budget::CallBudget;
 use crate::convert::Converter;
 use crate::dead_letter::DeadLetter;
 use crate::delivery::call::CallDelivery;
@@ -17,7 +20,7 @@ use crate::sls::reader::{Page, ReadFailure, Reader};
 use crate::sls::{LogRecord, Position};
 use crate::trace::settings::TraceSettings;
 
-/// Requests of one call on their way at the same time. With four calls at once the batches then stay under 25 MB.
+/// Requests of one call on their way at the same time: enough to hide an answer's latency behind conversion.
 const MAX_ON_THE_WAY: usize = 3;
 
 /// Pages that wait, decoded, for their conversion. More of them only cost memory: conversion is faster than pulling.
@@ -33,16 +36,35 @@ pub struct Work<'c> {
     converter: Converter<'c>,
     delivery: CallDelivery,
     on_the_way: JoinSet<BatchReport>,
+    budget: CallBudget,
     letters: Vec<DeadLetter>,
+    left: Option<Failure>,
     turn_began: Instant,
     sends: bool,
 }
 
 impl<'c> Work<'c> {
     /// Work that counts into `report`, so that the counts survive when time runs out.
-    pub fn new(event: &'c TriggerEvent, trace: &'c TraceSettings, delivery: CallDelivery, report: &'c mut Report) -> Self {
-        let (converter, on_the_way) = (Converter::new(trace), JoinSet::new());
-        Self { event, report, converter, delivery, on_the_way, letters: Vec::new(), turn_began: Instant::now(), sends: trace.enabled }
+    pub fn new(
+        event: &'c TriggerEvent,
+        trace: &'c TraceSettings,
+        delivery: CallDelivery,
+        budget: CallBudget,
+        report: &'c mut Report,
+    ) -> Self {
+        let (converter, on_the_way) = (Converter::new(trace, delivery.accepted_before()), JoinSet::new());
+        Self {
+            event,
+            report,
+            converter,
+            delivery,
+            on_the_way,
+            budget,
+            letters: Vec::new(),
+            left: None,
+            turn_began: Instant::now(),
+            sends: trace.enabled,
+        }
     }
 
     /// Does all of it and hands over the dead letters.
@@ -77,15 +99,16 @@ impl<'c> Work<'c> {
         while !self.on_the_way.is_empty() {
             self.settle_next().await?;
         }
-        Ok(())
+        self.left.take().map_or(Ok(()), Err)
     }
 
     async fn convert(&mut self, page: &Page) -> Result<(), Failure> {
         self.report.pages += 1;
-        self.report.ingest_bytes += page.len();
+        self.report.ingest_bytes += page.size();
         for (group, view) in page.groups() {
+            let received = view.received();
             for (index, record) in view.records().enumerate() {
-                let position = Position { group, index: u32::try_from(index).unwrap_or(u32::MAX) };
+                let position = Position { group, index: u32::try_from(index).unwrap_or(u32::MAX), received };
                 if let Some(full) = self.convert_record(record.ok(), position) {
                     self.send(full).await?;
                 }
@@ -97,13 +120,17 @@ impl<'c> Work<'c> {
 
     fn convert_record(&mut self, record: Option<LogRecord<'_>>, position: Position) -> Option<Batch> {
         self.report.ingest_lines += 1;
-        let Some(record) = record else {
+        // A record that our own code stumbles over is damaged too: it must take neither its neighbours nor the call with it.
+        let converted = record.and_then(|record| catch_unwind(AssertUnwindSafe(|| self.converter.convert(&record, position))).ok());
+        let Some(converted) = converted else {
             self.dead_letter(DeadLetter::new(self.event, position, None, DeadLetterReason::Damaged, None), DeadLetterReason::Damaged);
             return None;
         };
-        let converted = self.converter.convert(&record, position);
         if let Some(reason) = converted.skipped {
             self.report.skip(reason);
+        }
+        if converted.resumed {
+            self.report.resume();
         }
         converted.full
     }
@@ -122,7 +149,13 @@ impl<'c> Work<'c> {
         while self.on_the_way.len() >= MAX_ON_THE_WAY {
             self.settle_next().await?;
         }
-        self.on_the_way.spawn(self.delivery.clone().deliver(batch));
+        let allowance = self.budget.take(batch.bytes()).await;
+        let delivering = self.delivery.clone().deliver(batch);
+        self.on_the_way.spawn(async move {
+            let report = delivering.await;
+            drop(allowance);
+            report
+        });
         Ok(())
     }
 
@@ -130,6 +163,7 @@ impl<'c> Work<'c> {
         let Some(ended) = self.on_the_way.join_next().await else { return Ok(()) };
         let batch = ended.map_err(|error| task_failure(&error))?;
         self.settle(&batch);
+        self.left = self.left.take().or(batch.left);
         batch.failure.map_or(Ok(()), Err)
     }
 

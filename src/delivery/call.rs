@@ -1,46 +1,51 @@
-//! Delivery as one call sees it: attempts, waits, division of refused requests, the way to the other API, and when to stop trying.
+//! Delivery as one call sees it: the order of attempts, waits and divisions, and when to stop trying. Which API is used stands in `route`,
+//! what becomes of requests that fail for good in `isolation`.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use super::answer::NoAnswer;
 use super::batch_answer::{BatchVerdict, ObservationResult, batch_verdict};
 use super::destination::Destination;
-use super::ingestion_plan::{Api, IngestionPlan};
-use super::job::{Job, LastAttempt, PER_EVENT, Shipment};
+use super::ingestion_plan::Api;
+use super::job::{Job, LastAttempt, Shipment};
+use super::memory::RangeKey;
 use super::request::{self, Body, NoBody};
+use super::route::Route;
 use super::verdict::{Block, Verdict, verdict};
 use super::{BatchReport, DeadLetterReason, Outcome, backoff, failures};
 use crate::deadline::Deadline;
 use crate::error::Failure;
 use crate::export::batch::Batch;
+use crate::trace::SpanId;
 
 /// What all deliveries of one call to one destination share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CallDelivery {
-    destination: Arc<Destination>,
-    deadline: Deadline,
-    state: Arc<State>,
+    pub(super) destination: Arc<Destination>,
+    pub(super) deadline: Deadline,
+    pub(super) state: Arc<State>,
+    range: RangeKey,
+    pub(super) gives_up: bool,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// The destination took something in this call: what it refuses then is refused for its content, and the API stays.
-    accepted: AtomicBool,
+pub(super) struct State {
+    /// The destination took an observation in this call: the API stays, and what keeps failing may be given up.
+    pub(super) accepted: AtomicBool,
+    /// The destination answered a request of this call as it should: what it refuses then is refused for its content.
+    pub(super) healthy: AtomicBool,
+    /// Parts of failing requests that failed too while nothing at all was accepted.
+    pub(super) fruitless: AtomicU32,
     /// A request failed for good in this call: further ones would only cost time.
-    stopped: AtomicBool,
+    pub(super) stopped: AtomicBool,
     /// The API of this call, once it is decided, and what else there is.
-    route: Mutex<Option<Route>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Route {
-    plan: IngestionPlan,
-    api: Api,
+    pub(super) route: Mutex<Option<Route>>,
 }
 
 /// How one request ended.
-enum Sent {
+pub(super) enum Sent {
     /// One result per observation.
     Settled(Vec<ObservationResult>),
     /// One verdict for all, with the status behind it.
@@ -52,9 +57,10 @@ enum Sent {
 }
 
 impl CallDelivery {
-    /// Delivery of a call that must be done by `deadline`.
-    pub fn new(destination: Arc<Destination>, deadline: Deadline) -> Self {
-        Self { destination, deadline, state: Arc::default() }
+    /// Delivery of a call for `range` that must be done by `deadline`. `gives_up`: the range is so old that what keeps failing alone while
+    /// others are accepted becomes a dead letter (`design.md` decision 5).
+    pub fn new(destination: Arc<Destination>, deadline: Deadline, range: RangeKey, gives_up: bool) -> Self {
+        Self { destination, deadline, state: Arc::default(), range, gives_up }
     }
 
     /// Asks the destination what it is, where that decides the API, so that the answer is there when the first batch is.
@@ -62,6 +68,16 @@ impl CallDelivery {
         if self.destination.paused().is_none() {
             self.route().await;
         }
+    }
+
+    /// What the destination has accepted of this range in earlier attempts.
+    pub fn accepted_before(&self) -> HashSet<SpanId> {
+        self.destination.accepted().of(&self.range)
+    }
+
+    /// Forgets what was accepted: the range is done.
+    pub fn forget(&self) {
+        self.destination.accepted().forget(&self.range);
     }
 
     /// Begins no further request and no further attempt of this call; what is on its way is still waited for.
@@ -75,10 +91,10 @@ impl CallDelivery {
         if let Some((block, left)) = self.destination.paused() {
             return shipment.report(Some(failures::paused(&self.destination, &block, left)));
         }
-        let mut jobs = vec![Job::first(0..batch.len(), self.route().await.api)];
-        while let Some(job) = jobs.pop() {
+        let mut jobs = VecDeque::from([Job::first(0..batch.len(), self.route().await.api)]);
+        while let Some(job) = jobs.pop_front() {
             match self.work_off(&mut shipment, job).await {
-                Ok(more) => jobs.extend(more),
+                Ok(more) => enqueue(&mut jobs, more),
                 Err(failure) => {
                     self.stop();
                     return shipment.report(Some(failure));
@@ -97,9 +113,9 @@ impl CallDelivery {
                 shipment.settle(job.run, Outcome::Delivered);
                 Ok(Vec::new())
             }
-            Sent::Whole(status, Verdict::Retry(asked)) => self.retried(job.again(asked, LastAttempt::Answered(status))),
+            Sent::Whole(status, Verdict::Retry(asked)) => self.retried(shipment, job.again(asked, LastAttempt::Answered(status))).await,
             Sent::Nothing(NoAnswer::Certificate) => self.detour(job, 0, &Block::Certificate).await,
-            Sent::Nothing(reason) => self.retried(job.again(None, LastAttempt::NoAnswer(reason))),
+            Sent::Nothing(reason) => self.retried(shipment, job.again(None, LastAttempt::NoAnswer(reason))).await,
             Sent::Whole(_, Verdict::TooLarge | Verdict::Refused) if job.run.len() > 1 => Ok(job.halves().into()),
             Sent::Whole(status, Verdict::TooLarge) => self.give_up(shipment, job, DeadLetterReason::TooLarge, status).await,
             Sent::Whole(status, Verdict::Refused) => self.give_up(shipment, job, DeadLetterReason::Refused, status).await,
@@ -118,62 +134,18 @@ impl CallDelivery {
                 None => return Err(failures::events_only(&self.destination)),
             }
         }
-        let jobs = shipment.settle_each(job, results, otlp);
-        match jobs.iter().any(|job| job.attempt >= backoff::MAX_ATTEMPTS) {
-            true => Err(failures::exhausted(&self.destination, PER_EVENT, backoff::MAX_ATTEMPTS)),
-            false => Ok(jobs),
+        let mut jobs = Vec::new();
+        for job in shipment.settle_each(job, results, otlp) {
+            jobs.extend(self.retried(shipment, job).await?);
         }
+        Ok(jobs)
     }
 
-    fn retried(&self, job: Job) -> Result<Vec<Job>, Failure> {
-        if job.attempt < backoff::MAX_ATTEMPTS && !self.state.stopped.load(Relaxed) {
-            return Ok(vec![job]);
-        }
-        Err(failures::exhausted(&self.destination, job.last, job.attempt))
-    }
-
-    /// A server without OTLP may have the batch API; everything else that blocks ends the call.
-    async fn detour(&self, job: Job, status: u16, block: &Block) -> Result<Vec<Job>, Failure> {
-        let missing = *block == Block::NoEndpoint && status == 404 && job.api == Api::Otlp;
-        if missing && !self.state.accepted.load(Relaxed) {
-            if let Some(api) = self.instead_of_otlp().await {
-                self.change_api(api);
-                return Ok(vec![Job::first(job.run, api)]);
-            }
-        }
-        self.destination.pause(block);
-        Err(failures::blocked(&self.destination, status, block, job.api))
-    }
-
-    /// Settles a lone observation that the destination does not take.
-    async fn give_up(&self, shipment: &mut Shipment<'_>, job: Job, reason: DeadLetterReason, status: u16) -> Result<Vec<Job>, Failure> {
-        self.prove_health(shipment, &job, status).await?;
-        shipment.settle(job.run, Outcome::DeadLetter { reason, status });
-        Ok(Vec::new())
-    }
-
-    /// What there is where the OTLP endpoint is not. What was known of the version is asked for again, since it has just been proven wrong
-    /// or was never known.
-    async fn instead_of_otlp(&self) -> Option<Api> {
-        if let Some(api) = self.route().await.plan.after_missing_otlp() {
-            return Some(api);
-        }
-        self.destination.forget_version().await;
-        self.destination.plan(self.deadline.left()).await.after_missing_otlp()
-    }
-
-    /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
-    /// every request never turns a whole range into dead letters.
-    async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Failure> {
-        if self.state.accepted.load(Relaxed) {
-            return Ok(());
-        }
-        match self.send(shipment, &Job::first(0..0, job.api)).await {
-            Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
-            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1)),
-            Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1)),
-            Sent::Whole(status, Verdict::Blocked(block)) => Err(failures::blocked(&self.destination, status, &block, job.api)),
-            _ => Err(failures::blocked(&self.destination, refused_with, &Block::Unexpected, job.api)),
+    /// One more attempt, or what becomes of a job that has used up its attempts.
+    async fn retried(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+        match job.is_exhausted() {
+            false => Ok(vec![job]),
+            true => self.isolate(shipment, job).await,
         }
     }
 
@@ -192,7 +164,7 @@ impl CallDelivery {
         }
     }
 
-    async fn send(&self, shipment: &mut Shipment<'_>, job: &Job) -> Sent {
+    pub(super) async fn send(&self, shipment: &mut Shipment<'_>, job: &Job) -> Sent {
         let body = match request::body(shipment.bytes(job), job.api, self.destination.settings().compression) {
             Ok(body) => body,
             Err(NoBody::TooLarge) => return Sent::Whole(413, Verdict::TooLarge),
@@ -202,11 +174,23 @@ impl CallDelivery {
         shipment.stats.retries += u64::from(job.attempt > 0);
         shipment.stats.wire_bytes += body.wire.len() as u64;
         let sent = self.judged(&body).await;
-        if matches!(&sent, Sent::Whole(_, Verdict::Delivered)) || takes_some(&sent) {
+        self.note(shipment, job, &body, &sent);
+        sent
+    }
+
+    /// Keeps what an answer says about the destination and about what it has.
+    fn note(&self, shipment: &mut Shipment<'_>, job: &Job, body: &Body, sent: &Sent) {
+        let accepted = match sent {
+            Sent::Whole(_, Verdict::Delivered) => shipment.spans(job, |_| true),
+            Sent::Settled(results) => shipment.spans(job, |index| results.get(index) == Some(&ObservationResult::Delivered)),
+            _ => return,
+        };
+        self.state.healthy.store(true, Relaxed);
+        if !accepted.is_empty() {
             self.state.accepted.store(true, Relaxed);
             shipment.stats.body_bytes += body.raw_len as u64;
+            self.destination.accepted().remember(&self.range, accepted);
         }
-        sent
     }
 
     async fn judged(&self, body: &Body) -> Sent {
@@ -222,28 +206,15 @@ impl CallDelivery {
             },
         }
     }
-
-    /// The API of this call: decided once, since the two must not be mixed (`reference/langfuse.md` §9 "Across the two APIs").
-    async fn route(&self) -> Route {
-        if let Some(route) = *self.locked() {
-            return route;
-        }
-        let plan = self.destination.plan(self.deadline.left()).await;
-        *self.locked().get_or_insert(Route { plan, api: plan.first() })
-    }
-
-    /// Sends the following batches to the other API, unless this one has accepted something.
-    fn change_api(&self, api: Api) {
-        if let Some(route) = self.locked().as_mut().filter(|_| !self.state.accepted.load(Relaxed)) {
-            route.api = api;
-        }
-    }
-
-    fn locked(&self) -> std::sync::MutexGuard<'_, Option<Route>> {
-        self.state.route.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-fn takes_some(sent: &Sent) -> bool {
-    matches!(sent, Sent::Settled(results) if results.contains(&ObservationResult::Delivered))
+/// Parts of failing requests wait until all others have been tried: if one thing is wrong, the other half shows at once that the destination
+/// takes the rest. Halves of a refused request go first, because the way down to one observation is short.
+fn enqueue(jobs: &mut VecDeque<Job>, more: Vec<Job>) {
+    for job in more.into_iter().rev() {
+        match job.is_part_of_failing() {
+            true => jobs.push_back(job),
+            false => jobs.push_front(job),
+        }
+    }
 }

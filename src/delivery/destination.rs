@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::answer::{Answer, MAX_ANSWER_BYTES, NoAnswer};
 use super::ingestion_plan::IngestionPlan;
+use super::memory::AcceptedSpans;
 use super::request::Body;
 use super::verdict::Block;
 use crate::export::server_version::{HEALTH_PATH, ServerVersion};
@@ -84,6 +85,7 @@ pub struct Destination {
     now: fn() -> SystemTime,
     paused: Mutex<Option<Pause>>,
     version: tokio::sync::Mutex<Option<KnownVersion>>,
+    accepted: AcceptedSpans,
 }
 
 /// What the health page said, and how long that is believed.
@@ -125,7 +127,15 @@ impl Destination {
             .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")));
         let http = if settings.without_proxy { http.no_proxy() } else { http }.build()?;
         let authorization = basic(&settings);
-        Ok(Self { settings, authorization, http, now, paused: Mutex::new(None), version: tokio::sync::Mutex::new(None) })
+        Ok(Self {
+            settings,
+            authorization,
+            http,
+            now,
+            paused: Mutex::new(None),
+            version: tokio::sync::Mutex::new(None),
+            accepted: AcceptedSpans::default(),
+        })
     }
 
     /// What the operator said about it.
@@ -197,6 +207,11 @@ impl Destination {
         let request = self.http.get(format!("{}{HEALTH_PATH}", self.settings.base_url)).timeout(timeout);
         let answer = self.answer(request.send().await.ok()?).await.ok()?;
         ServerVersion::of_health(&answer.body).filter(|_| answer.status == 200)
+    }
+
+    /// What it has accepted of ranges that failed.
+    pub fn accepted(&self) -> &AcceptedSpans {
+        &self.accepted
     }
 
     /// Leaves the destination alone from now on: what stands in the way goes only when a person acts, and asking again would hammer a

@@ -4,11 +4,13 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::answer::NoAnswer;
+use super::backoff::MAX_ATTEMPTS;
 use super::batch_answer::ObservationResult;
 use super::ingestion_plan::Api;
 use super::{BatchReport, DeadLetterReason, Outcome, SendStats};
 use crate::error::Failure;
 use crate::export::batch::Batch;
+use crate::trace::SpanId;
 
 /// The status of an answer that speaks of each event by itself (`reference/langfuse.md` §2).
 pub const PER_EVENT: LastAttempt = LastAttempt::Answered(207);
@@ -22,6 +24,8 @@ pub struct Job {
     pub api: Api,
     /// How often these have been sent before.
     pub attempt: u32,
+    /// How often they may be sent.
+    pub limit: u32,
     /// How long the server asked to wait.
     pub asked: Option<Duration>,
     /// How the last attempt ended.
@@ -58,6 +62,7 @@ impl std::fmt::Display for LastAttempt {
 pub struct Shipment<'b> {
     batch: &'b Batch,
     outcomes: Vec<Outcome>,
+    left: Option<Failure>,
     /// What it has cost so far.
     pub stats: SendStats,
 }
@@ -65,7 +70,7 @@ pub struct Shipment<'b> {
 impl Job {
     /// A first attempt.
     pub fn first(run: Range<usize>, api: Api) -> Self {
-        Self { run, api, attempt: 0, asked: None, last: LastAttempt::None }
+        Self { run, api, attempt: 0, limit: MAX_ATTEMPTS, asked: None, last: LastAttempt::None }
     }
 
     /// The same once more.
@@ -73,22 +78,43 @@ impl Job {
         Self { attempt: self.attempt + 1, asked, last, ..self }
     }
 
-    /// Both halves as first attempts, the second one first, since jobs are taken from the end of a list.
+    /// True if it may not be sent again.
+    pub fn is_exhausted(&self) -> bool {
+        self.attempt >= self.limit
+    }
+
+    /// True for a part of a request that used up its attempts.
+    pub fn is_part_of_failing(&self) -> bool {
+        self.limit < MAX_ATTEMPTS
+    }
+
+    /// Both halves as first attempts.
     pub fn halves(&self) -> [Self; 2] {
         let middle = self.run.start + self.run.len() / 2;
-        [Self::first(middle..self.run.end, self.api), Self::first(self.run.start..middle, self.api)]
+        [self.run.start..middle, middle..self.run.end].map(|run| Self::first(run, self.api))
     }
 }
 
 impl<'b> Shipment<'b> {
     /// A batch of which nothing has been sent.
     pub fn new(batch: &'b Batch) -> Self {
-        Self { batch, outcomes: vec![Outcome::Undone; batch.len()], stats: SendStats::default() }
+        Self { batch, outcomes: vec![Outcome::Undone; batch.len()], left: None, stats: SendStats::default() }
     }
 
     /// The encoded observations of a job.
     pub fn bytes(&self, job: &Job) -> &'b [u8] {
         self.batch.bytes_of(&job.run)
+    }
+
+    /// The spans of a job for whose index in it `wanted` holds.
+    pub fn spans(&self, job: &Job, wanted: impl Fn(usize) -> bool) -> Vec<SpanId> {
+        let sources = self.batch.sources().get(job.run.clone()).unwrap_or_default();
+        sources.iter().enumerate().filter(|(index, _)| wanted(*index)).map(|(_, source)| source.span_id).collect()
+    }
+
+    /// Leaves what a job holds undone, for this reason; the rest of the batch goes on.
+    pub fn leave(&mut self, reason: Failure) {
+        self.left.get_or_insert(reason);
     }
 
     /// Settles a whole run.
@@ -114,14 +140,13 @@ impl<'b> Shipment<'b> {
                 None => jobs.push(follow_up),
             }
         }
-        jobs.reverse();
         jobs
     }
 
     /// What became of it.
     pub fn report(self, failure: Option<Failure>) -> BatchReport {
         let outcomes = self.batch.sources().iter().copied().zip(self.outcomes).collect();
-        BatchReport { outcomes, stats: self.stats, failure }
+        BatchReport { outcomes, stats: self.stats, failure, left: self.left }
     }
 }
 
@@ -144,7 +169,7 @@ mod tests {
     fn batch(count: u32) -> Batch {
         let mut batch = Batch::default();
         for index in 0..count {
-            batch.push(&[0], Source { position: Position { group: None, index }, span_id: SpanId([1; 8]) });
+            batch.push(&[0], Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]) });
         }
         batch
     }
@@ -154,10 +179,10 @@ mod tests {
         use ObservationResult::{Delivered, EventsOnly, Refused, Retry};
         let (batch, api) = (batch(7), Api::Batch(BatchDialect::of(None)));
         let mut shipment = Shipment::new(&batch);
-        let job = Job { run: 1..7, api, attempt: 1, asked: Some(Duration::from_secs(1)), last: LastAttempt::Answered(500) };
+        let job = Job { run: 1..7, api, attempt: 1, limit: 5, asked: Some(Duration::from_secs(1)), last: LastAttempt::Answered(500) };
         let jobs = shipment.settle_each(&job, &[Delivered, Retry, Retry, Refused(400), EventsOnly, EventsOnly], Some(Api::Otlp));
-        let again = Job { run: 2..4, api, attempt: 2, asked: None, last: PER_EVENT };
-        assert_eq!(jobs, [Job::first(5..7, Api::Otlp), again]);
+        let again = Job { run: 2..4, api, attempt: 2, limit: 5, asked: None, last: PER_EVENT };
+        assert_eq!(jobs, [again, Job::first(5..7, Api::Otlp)]);
         let outcomes: Vec<_> = shipment.report(None).outcomes.into_iter().map(|(_, outcome)| outcome).collect();
         let refused = Outcome::DeadLetter { reason: DeadLetterReason::Refused, status: 400 };
         assert_eq!(
@@ -168,7 +193,7 @@ mod tests {
 
     #[test]
     fn halves_cover_the_run_and_come_out_in_order() {
-        let [second, first] = Job::first(3..8, Api::Otlp).halves();
+        let [first, second] = Job::first(3..8, Api::Otlp).halves();
         assert_eq!((first.run, second.run), (3..5, 5..8));
     }
 }

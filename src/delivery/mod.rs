@@ -9,8 +9,11 @@ pub mod call;
 pub mod destination;
 pub mod failures;
 pub mod ingestion_plan;
+mod isolation;
 pub mod job;
+pub mod memory;
 pub mod request;
+mod route;
 pub mod verdict;
 
 use crate::error::Failure;
@@ -41,6 +44,8 @@ pub enum DeadLetterReason {
     TooLarge,
     /// Damaged in the log: it cannot be read.
     Damaged,
+    /// Kept failing alone while others were accepted, for longer than the operator waits.
+    GaveUp,
 }
 
 impl DeadLetterReason {
@@ -50,6 +55,7 @@ impl DeadLetterReason {
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
             Self::Damaged => "damaged",
+            Self::GaveUp => "gave_up",
         }
     }
 }
@@ -74,6 +80,8 @@ pub struct BatchReport {
     pub outcomes: Vec<(Source, Outcome)>,
     /// What it cost.
     pub stats: SendStats,
-    /// Why something is undone.
+    /// Why something is undone, so that no more needs to be sent.
     pub failure: Option<Failure>,
+    /// Why single observations are left undone although the destination takes others.
+    pub left: Option<Failure>,
 }

@@ -1,7 +1,6 @@
 //! Attributes that people look for and that an observation does not have, each with the reason. Pure.
 
 use super::influence::Experiment;
-use crate::gateway::ai_log::Reading;
 use crate::trace::settings::JoinUsage;
 
 /// An attribute without a value.
@@ -37,7 +36,7 @@ pub fn absent(experiment: &Experiment<'_>) -> Vec<Absent> {
         _ => true,
     };
     let missing = reasons.into_iter().filter(|(name, _)| facts.get(name).is_none() && expected(name));
-    let damage = if experiment.places.reading == Reading::Salvaged { "; what stood behind the damage of ai_log is lost" } else { "" };
+    let damage = if experiment.places.is_damaged() { "; what stood behind the damage of ai_log is lost" } else { "" };
     missing.map(|(name, why)| Absent { name, why: why(experiment) + damage }).collect()
 }
 
@@ -107,7 +106,7 @@ pub fn is_joined(experiment: &Experiment<'_>) -> bool {
 pub fn is_refused_early(experiment: &Experiment<'_>) -> bool {
     let seen = ["ai_log.api", "ai_log.model", "ai_log.chat_id", "ai_log.chat_round", "ai_log.llm_service_duration", "model"];
     let failed = experiment.mapped.facts.get("level") != Some("DEFAULT");
-    failed && experiment.places.reading != Reading::Salvaged && seen.iter().all(|name| experiment.places.text(name).is_none())
+    failed && !experiment.places.is_damaged() && seen.iter().all(|name| experiment.places.text(name).is_none())
 }
 
 /// True if an application counts tokens and cost of this call.

@@ -8,6 +8,7 @@ mod tracing;
 
 use super::absent::{consumer, is_refused_early, is_uncounted};
 use super::influence::Experiment;
+use super::sources::{MEMBER, is_separate};
 use crate::gateway::ai_log::Reading;
 
 /// One thing to do, and why.
@@ -35,7 +36,7 @@ pub fn advice(experiment: &Experiment<'_>) -> Vec<Advice> {
     let more = [tracing::times, price, fields];
     let missing = missing_statistics(&call);
     // What a damaged ai_log did not show may have stood behind the damage.
-    let damaged = experiment.places.reading == Reading::Salvaged;
+    let damaged = experiment.places.is_damaged();
     let of_plugin = match missing.is_some() || damaged || is_refused_early(experiment) {
         true => [].as_slice(),
         false => statistics.as_slice(),
@@ -76,7 +77,12 @@ impl Call<'_, '_> {
 fn missing_statistics(call: &Call<'_, '_>) -> Option<Advice> {
     let anything = ["question", "answer", "model", "input_token", "request_body", "response_body"];
     let silent = call.0.places.reading == Reading::Absent && anything.iter().all(|name| call.text(name).is_none());
-    let expanded = call.0.places.sources.iter().any(|source| source.is_field() && source.name.starts_with("ai_log.") && !source.absent);
+    let expanded = call
+        .0
+        .places
+        .sources
+        .iter()
+        .any(|source| source.is_field() && !source.absent && (source.name.starts_with(MEMBER) || is_separate(&source.name)));
     if !silent || expanded || is_refused_early(call.0) || call.is_of(&["tool"]) {
         return None;
     }

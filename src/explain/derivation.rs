@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 
 use super::facts::{METADATA, rfc3339};
 use super::influence::Experiment;
-use super::sources::{LOG_TIME, Source};
+use super::sources::{LOG_TIME, MEMBER, Source};
 use crate::gateway::Value;
-use crate::trace::content::CUT_MARK;
+use crate::trace::room::CUT_MARK;
 
 /// The fields that the span id is a hash of (`design.md` decision 1).
 const IDENTIFYING: [&str; 12] = [
@@ -73,9 +73,10 @@ fn joined(parts: impl IntoIterator<Item = Option<String>>) -> Option<String> {
 }
 
 impl Made<'_, '_> {
-    /// True if one of these is a source.
+    /// True if one of these is a source; a member of `ai_log` also where it was logged separately.
     fn is_from(&self, names: &[&str]) -> bool {
-        self.from.iter().any(|source| names.contains(&source.name.as_str()))
+        let is = |name: &&str, source: &str| *name == source || name.strip_prefix(MEMBER) == Some(source);
+        self.from.iter().any(|source| names.iter().any(|name| is(name, &source.name)))
     }
 
     fn source_text(&self, index: usize) -> Option<String> {
@@ -118,7 +119,7 @@ impl Made<'_, '_> {
     fn kind(&self) -> Option<&'static str> {
         let first = self.from.first()?.name.as_str();
         Some(match first {
-            "ai_log.mcp_tool_name" | "response_code_details" => "a tool of an MCP server was called",
+            "ai_log.mcp_tool_name" | "mcp_tool_name" | "response_code_details" => "a tool of an MCP server was called",
             "original_path" | "path" => "by the path",
             _ => "no known path, but signs of a model call",
         })
@@ -126,8 +127,13 @@ impl Made<'_, '_> {
 
     fn called(&self) -> Option<&'static str> {
         match self.from.first().map(|source| source.name.as_str()) {
-            Some("ai_log.mcp_tool_name") => Some("the name of the tool"),
-            Some("response_code_details") => Some("the tool named in it"),
+            Some("ai_log.mcp_tool_name" | "mcp_tool_name") => Some("the name of the tool"),
+            Some("response_code_details" | "request_body") => Some("the tool named in it"),
+            Some("route_name")
+                if self.source_text(0).is_some_and(|route| route.len() > self.text.len() && route.starts_with(self.text)) =>
+            {
+                Some("no API name was logged: the first three parts of the route")
+            }
             Some("route_name") => Some("no API name was logged"),
             None => Some("neither API nor route was logged"),
             _ => None,
@@ -175,10 +181,9 @@ impl Made<'_, '_> {
 
     fn usage(&self) -> Option<&'static str> {
         let bucket = |name: &str| self.text.contains(&format!("\"{name}\":"));
-        if self.is_from(&["response_code", "response_flags", "response_code_details"])
-            && !self.text.contains(|c: char| ('1'..='9').contains(&c))
-        {
-            return Some("the call failed without counts: zero, so that nobody estimates");
+        let tokens = |source: &&Source| source.name.contains("token") && !source.name.contains("token_ratelimit");
+        if !self.from.iter().any(tokens) && !self.text.contains(|c: char| ('1'..='9').contains(&c)) {
+            return Some("no counts, and no model worked for it: zero, so that nobody estimates");
         }
         let parts = bucket("input_cached_tokens") || bucket("input_cache_creation") || bucket("output_reasoning_tokens");
         parts.then_some("buckets that do not overlap: cached and reasoning tokens are counted apart")
@@ -196,13 +201,34 @@ impl Made<'_, '_> {
             return Some("the messages as logged");
         }
         let message = self.is_from(&["ai_log.question", "question"]) && self.text.starts_with("[{\"role\":");
-        let body = self.is_from(&["request_body"]).then_some("the raw body, for want of messages and question");
+        let said = || ["ai_log.messages", "ai_log.question", "question"].iter().any(|name| self.experiment.places.text(name).is_some());
+        let body = self.is_from(&["request_body"]).then(|| match () {
+            () if self.is_tool() && !self.is_whole("request_body") => "the arguments in the body",
+            () if said() => "the body, which holds the whole request",
+            () => "the raw body, for want of messages and question",
+        });
         body.or(message.then_some("as a message of the user: the last one of the request"))
     }
 
     fn output(&self) -> Option<&'static str> {
         let message = self.text.starts_with("{\"role\":\"assistant\"").then_some("as a message of the assistant");
-        self.is_from(&["response_body"]).then_some("the raw body, for want of an answer").or(message)
+        let body = self.is_from(&["response_body"]).then(|| match () {
+            () if self.is_whole("response_body") => "the raw body, for want of an answer",
+            () if self.is_tool() => "the result in the body",
+            () => "the reply in the body",
+        });
+        body.or(message)
+    }
+
+    fn is_tool(&self) -> bool {
+        self.experiment.mapped.facts.get("type") == Some("tool")
+    }
+
+    /// True if the value is all that was logged there, but for what was cut here.
+    fn is_whole(&self, name: &str) -> bool {
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+        let logged = self.experiment.places.text(name).unwrap_or_default();
+        logged == self.text || self.text.ends_with(CUT_MARK) || json(&logged).is_some_and(|logged| json(self.text) == Some(logged))
     }
 
     /// What the gateway or this program cut out of a text.
@@ -216,7 +242,7 @@ impl Made<'_, '_> {
 
     /// A value that is the beginning of its source.
     fn cut(&self) -> Option<String> {
-        let kept = self.text.strip_suffix('…')?;
+        let kept = self.text.strip_suffix('…').or_else(|| self.text.strip_suffix("..."))?;
         let source = self.source_text(0)?;
         let cut = source.len() > self.text.len() && source.starts_with(kept);
         cut.then(|| format!("cut: {} of {} characters", kept.chars().count(), source.chars().count()))
@@ -225,8 +251,11 @@ impl Made<'_, '_> {
     fn metadata(&self) -> Option<&'static str> {
         Some(match self.name.strip_prefix(METADATA)? {
             "trace_id" => "kept, since the trace id is not this text",
+            "ai_log" => "what stands behind the damage",
             "gw_salvaged" => "ai_log is damaged: what stands before the damage was read",
-            "gw_truncated" => "a text was cut to what Langfuse takes",
+            "gw_truncated" => "which text was cut, and by whom",
+            "gw_go_syntax" => "a structure arrived in Go syntax (`map[…]`), which is no JSON",
+            "gw_too_deep" => "nested too deeply to be shown as a structure",
             "gw_fields_dropped" => "there are more unknown fields than are kept",
             "gw_usage_mismatch" => "the logged total is not the sum of its parts",
             "gw_price_source" if self.text == "none" => "neither the shipped list nor yours has a price for this model",

@@ -16,6 +16,9 @@ use crate::trace::{Observation, Payload, TraceAttributes};
 /// What stands before the name of a metadata fact.
 pub const METADATA: &str = "metadata.";
 
+/// How many fields were left out. It changes with every unknown field, and says nothing about any of them.
+pub const DROPPED: &str = "metadata.gw_fields_dropped";
+
 /// One attribute of an observation, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {

@@ -23,7 +23,6 @@ mod unused;
 mod tests;
 
 use crate::gateway::ParsedRecord;
-use crate::gateway::ai_log::Reading;
 use crate::report::SkipReason;
 use crate::sls::LogRecord;
 use crate::trace::map::{is_sampled, observation};
@@ -126,13 +125,13 @@ fn attribute(experiment: &Experiment<'_>, name: &str, text: &str) -> Attribute {
         "parentSpanId" if experiment.mapped.parent_is_derived => Some("TRACE_OWNERSHIP"),
         _ => None,
     };
-    let mut from = origins::origins(experiment, name);
+    let mut from = if name == facts::DROPPED { Vec::new() } else { origins::origins(experiment, name) };
     if name == "spanId" {
         derivation::sort_as_hashed(&mut from);
     }
     let how = derivation::how(&Made { name, text, from: &from, experiment });
     let mut from: Vec<_> = from.into_iter().map(|source| source.name.clone()).collect();
-    if name == "metadata.gw_salvaged" && from.is_empty() {
+    if matches!(name, "metadata.gw_salvaged" | "metadata.ai_log") && from.is_empty() {
         // Its members stand for it everywhere else.
         from.push("ai_log".to_owned());
     }
@@ -144,8 +143,7 @@ fn notes(experiment: &Experiment<'_>) -> Vec<String> {
     let refused = absent::is_refused_early(experiment);
     let refused = refused.then_some("it ended before the statistics plugin wrote anything, so there is no model, no user and no text");
     let unwrapped = places.unwrapped.then_some("ai_log was escaped once too often on its way: unwrapped");
-    let salvaged =
-        (places.reading == Reading::Salvaged).then_some("ai_log breaks off or is damaged: what stands before the damage was read");
+    let salvaged = places.is_damaged().then_some("ai_log breaks off or is damaged: what stands before the damage was read");
     let expanded = places.sources.iter().any(|source| source.is_field() && source.name.starts_with(sources::MEMBER));
     let expanded = expanded.then_some("members of ai_log arrived as fields of their own (`ai_log.…`): taken as members");
     [refused, unwrapped, salvaged, expanded].into_iter().flatten().map(str::to_owned).collect()

@@ -18,7 +18,7 @@ const TOKENS: [&str; 9] = [
 ];
 
 /// What only a call to a model leaves behind.
-const SIGNS: [&str; 19] = [
+const SIGNS: [&str; 20] = [
     "ai_log.api",
     "ai_log.model",
     "model",
@@ -37,6 +37,7 @@ const SIGNS: [&str; 19] = [
     "ai_log.cache_status",
     "ai_log.token_ratelimit_status",
     "ai_log.safec*",
+    "request_body",
     "method",
 ];
 
@@ -44,28 +45,42 @@ const SIGNS: [&str; 19] = [
 const MAX_CANDIDATES: usize = 64;
 
 /// What tells how a call ended.
-const ENDINGS: [&str; 4] = ["response_code", "response_flags", "response_code_details", "ai_log.safec*"];
+const ENDINGS: [&str; 7] = [
+    "response_code",
+    "response_flags",
+    "response_code_details",
+    "ai_log.safec*",
+    "ai_log.token_ratelimit_status",
+    "ai_log.model",
+    "response_body",
+];
 
 /// Attributes and the places that are natural for them, the preferred one first; `*` stands for any ending. An attribute that is not here
 /// comes from whatever it changes with.
 const NATURAL: [(&str, &[&[&str]]); 16] = [
-    ("traceId", &[&["trace_id", "traceparent", "b3", "x_b3_traceid", "x-b3-traceid", "request_id"]]),
+    (
+        "traceId",
+        &[
+            &["trace_id", "traceparent", "ai_log.traceparent", "b3", "ai_log.b3", "x_b3_traceid", "x-b3-traceid"],
+            &["ai_log.x_b3_traceid", "ai_log.x-b3-traceid", "request_id"],
+        ],
+    ),
     (
         "parentSpanId",
         &[&["trace_id", "traceparent", "ai_log.traceparent", "b3", "ai_log.b3", "parent_span_id", "ai_log.parent_span_id"], &SPANS],
     ),
     ("type", &[&["ai_log.mcp_tool_name", "response_code_details", "original_path", "path"], &SIGNS]),
-    ("name", &[&["ai_log.mcp_tool_name", "response_code_details", "ai_log.api", "route_name"]]),
+    ("name", &[&["ai_log.mcp_tool_name", "response_code_details", "request_body", "ai_log.api", "route_name"]]),
     ("traceName", &[&["ai_log.api", "route_name"]]),
-    ("startTime", &[&["start_time", "duration", LOG_TIME]]),
+    ("startTime", &[&["start_time", "duration", "ai_log.llm_service_duration", LOG_TIME]]),
     ("endTime", &[&["start_time", "duration", "ai_log.llm_service_duration", LOG_TIME]]),
     ("completionStartTime", &[&["start_time", "ai_log.llm_first_token_duration", "duration", LOG_TIME]]),
     ("level", &[&ENDINGS]),
     ("statusMessage", &[&ENDINGS]),
     ("model", &[&["ai_log.model", "model", "ai_log.request_model"]]),
-    ("usageDetails", &[&TOKENS, &ENDINGS]),
+    ("usageDetails", &[&TOKENS, &["ai_log.cache_status"], &ENDINGS]),
     ("costDetails", &[&["ai_log.model", "model", "ai_log.request_model", "ai_log.cache_status"], &TOKENS, &ENDINGS]),
-    ("input", &[&["ai_log.messages", "ai_log.system", "ai_log.question", "question", "request_body"]]),
+    ("input", &[&["ai_log.messages", "ai_log.system", "ai_log.question", "question", "ai_log.tools", "request_body"]]),
     ("output", &[&["ai_log.answer", "answer", "ai_log.reasoning", "ai_log.tool_calls", "response_body"]]),
     ("userId", &[&["ai_log.consumer", "consumer"]]),
 ];
@@ -94,7 +109,8 @@ pub fn origins<'r>(experiment: &Experiment<'r>, name: &str) -> Vec<&'r Source> {
 
 /// True for a place that the mapping looks at by name.
 pub fn is_known(name: &str) -> bool {
-    NATURAL.iter().flat_map(|(_, lists)| lists.iter()).flat_map(|list| list.iter()).any(|pattern| fits(pattern, name))
+    let patterns = NATURAL.iter().flat_map(|(_, lists)| lists.iter()).flat_map(|list| list.iter());
+    patterns.flat_map(|pattern| places_of(pattern)).any(|pattern| fits(pattern, name))
 }
 
 /// True if a place is natural for an attribute.
@@ -113,7 +129,12 @@ fn natural(name: &str) -> Vec<String> {
         };
     }
     let lists = NATURAL.iter().find(|(attribute, _)| *attribute == name).map_or([].as_slice(), |(_, lists)| lists);
-    lists.iter().flat_map(|list| list.iter()).map(|pattern| (*pattern).to_owned()).collect()
+    lists.iter().flat_map(|list| list.iter()).flat_map(|pattern| places_of(pattern)).map(str::to_owned).collect()
+}
+
+/// A pattern, and that of the same member logged separately, in a field of its own.
+fn places_of(pattern: &'static str) -> impl Iterator<Item = &'static str> {
+    [Some(pattern), pattern.strip_prefix(MEMBER)].into_iter().flatten()
 }
 
 fn fits(pattern: &str, name: &str) -> bool {

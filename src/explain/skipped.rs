@@ -49,11 +49,15 @@ fn no_gateway_log(record: &LogRecord<'_>) -> (String, Vec<String>) {
 
 fn no_call(record: &LogRecord<'_>) -> String {
     let path = text(record, "original_path").or_else(|| text(record, "path")).unwrap_or_else(|| "-".to_owned());
+    let whatever_is_logged = !is_call_with(record, &[("method", "POST"), STATISTICS]);
     match (text(record, "response_code_details"), text(record, "method")) {
         (Some(details), _) if is_of_mcp(record) => {
             format!(
                 "response_code_details is `{details}`: of MCP only tools/call is a call, the rest is how client and server get to know each other"
             )
+        }
+        _ if whatever_is_logged => {
+            format!("a request to `{path}` calls no model, whatever ai_log holds: it belongs to MCP, or lists, counts or stores")
         }
         (_, Some(method)) if !matches!(method.as_str(), "POST" | "PUT") => {
             format!("a {method} to `{path}` asks nothing of a model, and neither ai_log nor question or answer tells of one")
@@ -62,11 +66,13 @@ fn no_call(record: &LogRecord<'_>) -> String {
     }
 }
 
+/// What the statistics of a model call put into the log.
+const STATISTICS: Change = ("ai_log", r#"{"api":"a","model":"m","input_token":1}"#);
+
 /// Each change by itself; both of the request line only where neither is enough.
 fn remedies(record: &LogRecord<'_>) -> Vec<String> {
     const POST: Change = ("method", "POST");
     const PATHS: [Change; 2] = [("original_path", "/v1/chat/completions"), ("path", "/v1/chat/completions")];
-    const STATISTICS: Change = ("ai_log", r#"{"api":"a","model":"m","input_token":1}"#);
     const TOOL: Change = ("response_code_details", "mcp:tools/call:server/tool:result");
     const STATISTICS_WORDS: &str =
         "with a model, tokens or texts in ai_log: if this route calls a model, enable the AI statistics plugin on it";

@@ -9,8 +9,9 @@ use std::fmt;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::gateway::ai_log::{self, AiLog, Reading};
-use crate::gateway::{Value, salvage};
+use crate::gateway::ai_log::{AiLog, Reading};
+use crate::gateway::envelope::Envelope;
+use crate::gateway::{Value, salvage, wrapping};
 use crate::sls::{Field, LogRecord, LogTime};
 
 /// How the log time is called among the fields: as in an export of SLS.
@@ -64,13 +65,13 @@ impl<'r> Places<'r> {
     pub fn of(record: &'r LogRecord<'r>) -> Self {
         let ai_log = record.fields.iter().rposition(|field| field.key == b"ai_log");
         let raw = ai_log.map_or(b"".as_slice(), |index| record.fields[index].value);
-        let text = ai_log::unwrapped(raw);
+        let text = wrapping::unwrapped(raw);
         let reading = AiLog::parse(&text).reading;
         let unwrapped = text.as_bytes() != raw && std::str::from_utf8(raw).is_ok();
         let members = match reading {
             Reading::Absent => Vec::new(),
             Reading::Whole => members_of(&text),
-            Reading::Salvaged => members_of(&salvage::completed(&text).unwrap_or_default()),
+            Reading::Salvaged { .. } => members_of(&salvage::completed(&text).json),
         };
         let sources = sources(record, ai_log.filter(|_| !members.is_empty()), &members);
         Self { record, sources, reading, unwrapped, ai_log, members }
@@ -78,8 +79,14 @@ impl<'r> Places<'r> {
 
     /// The text at the place of this name that counts; `None` where there is none, or a marker for none.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
-        let source = self.sources.iter().rev().find(|source| source.name == name && !source.absent)?;
-        self.text_at(source)
+        let named = |name: &str| self.sources.iter().rev().find(|source| source.name == name && !source.absent);
+        let separate = || name.strip_prefix(MEMBER).filter(|name| is_separate(name)).and_then(named);
+        self.text_at(named(name).or_else(separate)?)
+    }
+
+    /// True if `ai_log` breaks off or is damaged.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self.reading, Reading::Salvaged { .. })
     }
 
     /// The text at a place.
@@ -116,6 +123,12 @@ impl<'r> Places<'r> {
         let time = if is_out(Spot::LogTime) { LogTime { seconds: 0, nanoseconds: None } } else { self.record.time };
         read(&LogRecord { time, fields })
     }
+}
+
+/// True for a field that is taken as a member of `ai_log`, though it stands beside it under the member's own name.
+pub fn is_separate(name: &str) -> bool {
+    let fields = vec![Field { key: name.as_bytes(), value: b"x" }];
+    !name.starts_with(MEMBER) && !Envelope::of(&LogRecord { time: LogTime { seconds: 0, nanoseconds: None }, fields }).expanded.is_empty()
 }
 
 /// Every place; not `ai_log` itself where its members stand for it.

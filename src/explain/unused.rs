@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::Attribute;
-use super::facts::METADATA;
+use super::facts::{DROPPED, METADATA};
 use super::influence::{Effect, Experiment};
 use super::origins::is_known;
 use super::sources::{MEMBER, Source};
+use crate::gateway::ai_log::AiLog;
 use crate::gateway::envelope::{Envelope, is_of_collector};
 use crate::sls::{Field, LogRecord, LogTime};
 
@@ -103,12 +104,13 @@ fn is_whole_line(attribute: &Attribute) -> bool {
 fn reason(experiment: &Experiment<'_>, source: &Source, effect: &Effect, repeats: bool) -> Reason {
     match effect {
         Effect::Changes(names) if names.iter().all(|name| HASHES.contains(&name.as_str())) => Reason::OnlyIdentity,
+        Effect::Changes(names) if names.iter().all(|name| name == DROPPED) => Reason::OverTheBound,
         Effect::Changes(_) | Effect::NoCall => Reason::Indirect,
         Effect::Untried => Reason::Untraced,
         Effect::Nothing if source.is_field() && is_of_collector(source.name.as_bytes()) => Reason::Collector,
         Effect::Nothing if source.absent => Reason::NoValue,
         Effect::Nothing if repeats => Reason::Repeated,
-        Effect::Nothing if is_known(&source.name) || !is_stranger(source) && !source.is_field() => Reason::NotNeeded,
+        Effect::Nothing if is_known(&source.name) || is_member(source) => Reason::NotNeeded,
         Effect::Nothing if is_stranger(source) => of_stranger(experiment, source),
         Effect::Nothing => Reason::NetworkDetail,
     }
@@ -118,6 +120,11 @@ fn of_stranger(experiment: &Experiment<'_>, source: &Source) -> Reason {
     let key = source.name.strip_prefix(MEMBER).unwrap_or(&source.name);
     let shown = experiment.mapped.facts.0.iter().any(|fact| fact.name.strip_prefix(METADATA) == Some(key));
     if shown { Reason::NotNeeded } else { Reason::OverTheBound }
+}
+
+/// True for a member of `ai_log` with a meaning of its own, wherever it stands.
+fn is_member(source: &Source) -> bool {
+    AiLog::NAMES.contains(&source.name.strip_prefix(MEMBER).unwrap_or(&source.name)) || !is_stranger(source) && !source.is_field()
 }
 
 /// True for a field that `gateway` has no place for, but keeps.

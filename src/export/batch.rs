@@ -51,6 +51,11 @@ impl Batch {
         self.sources.push(source);
     }
 
+    /// Encoded bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Number of observations.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -80,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn source(index: u32) -> Source {
-        Source { position: Position { group: None, index }, span_id: SpanId([1; 8]) }
+        Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]) }
     }
 
     #[test]

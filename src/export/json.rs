@@ -9,7 +9,8 @@ pub fn put_payload(out: &mut Vec<u8>, payload: &Payload<'_>) {
     match payload {
         Payload::Plain(Part::Text(text) | Part::Json(text)) => out.extend_from_slice(text.as_bytes()),
         Payload::Reply(message) => put_message(out, message),
-        Payload::Conversation { leading, logged } => put_conversation(out, leading, logged.as_deref()),
+        Payload::Conversation { leading, logged, extras } if extras.is_empty() => put_messages(out, leading, logged.as_deref()),
+        Payload::Conversation { leading, logged, extras } => put_request(out, leading, logged.as_deref(), extras),
     }
 }
 
@@ -58,7 +59,31 @@ fn put_escape(out: &mut Vec<u8>, byte: u8) {
     }
 }
 
-fn put_conversation(out: &mut Vec<u8>, leading: &[Message<'_>], logged: Option<&str>) {
+/// The form of a request: its messages, and what stood beside them.
+fn put_request(out: &mut Vec<u8>, leading: &[Message<'_>], logged: Option<&str>, extras: &[(&'static str, Part<'_>)]) {
+    out.extend_from_slice(b"{\"messages\":");
+    put_messages(out, leading, logged);
+    extras.iter().for_each(|(name, part)| put_structure(out, name, part));
+    out.push(b'}');
+}
+
+/// A member that is a structure, under its name; under another one if only its text is there, so that nobody takes it for the structure.
+fn put_structure(out: &mut Vec<u8>, name: &str, part: &Part<'_>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    match part {
+        Part::Json(json) => {
+            out.extend_from_slice(b"\":");
+            out.extend_from_slice(json.as_bytes());
+        }
+        Part::Text(text) => {
+            out.extend_from_slice(b"_as_logged\":");
+            put_string(out, text);
+        }
+    }
+}
+
+fn put_messages(out: &mut Vec<u8>, leading: &[Message<'_>], logged: Option<&str>) {
     out.push(b'[');
     for (index, message) in leading.iter().enumerate() {
         if index > 0 {
@@ -89,8 +114,7 @@ fn put_message(out: &mut Vec<u8>, message: &Message<'_>) {
         out.extend_from_slice(b"}]");
     }
     if let Some(tool_calls) = &message.tool_calls {
-        out.extend_from_slice(b",\"tool_calls\":");
-        out.extend_from_slice(tool_calls.as_bytes());
+        put_structure(out, "tool_calls", tool_calls);
     }
     out.push(b'}');
 }
@@ -113,15 +137,20 @@ mod tests {
 
     #[test]
     fn a_reply_carries_its_thoughts_and_tool_calls_in_the_known_form() {
-        let message =
-            Message { role: "assistant", content: None, thinking: Some("嗯\n".into()), tool_calls: Some(r#"[{"id":1}]"#.into()) };
+        let message = Message {
+            role: "assistant",
+            content: None,
+            thinking: Some("嗯\n".into()),
+            tool_calls: Some(Part::Json(r#"[{"id":1}]"#.into())),
+        };
         let expected = r#"{"role":"assistant","content":null,"thinking":[{"type":"thinking","content":"嗯\n"}],"tool_calls":[{"id":1}]}"#;
         assert_eq!(written(&Payload::Reply(message)), expected);
     }
 
     #[test]
     fn a_conversation_puts_our_messages_before_the_logged_ones() {
-        let conversation = |leading, logged: Option<&'static str>| Payload::Conversation { leading, logged: logged.map(Cow::Borrowed) };
+        let conversation =
+            |leading, logged: Option<&'static str>| Payload::Conversation { leading, logged: logged.map(Cow::Borrowed), extras: vec![] };
         let system = || vec![text("system", "s")];
         let said = r#"{"role":"system","content":"s"}"#;
         assert_eq!(written(&conversation(system(), Some(" [ {\"a\":1} ] "))), format!("[{said},{{\"a\":1}}]"));

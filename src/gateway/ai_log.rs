@@ -12,9 +12,6 @@ use serde_json::value::RawValue;
 use super::value::Value;
 use crate::sls::Field;
 
-/// How often `ai_log` may have been turned into a string on its way before it is taken for damaged.
-const MAX_WRAPPINGS: usize = 3;
-
 /// Whether the text of `ai_log` could be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reading {
@@ -24,43 +21,45 @@ pub enum Reading {
     /// All of it.
     Whole,
     /// It breaks off or is damaged; the members before the damage are here.
-    Salvaged,
+    Salvaged {
+        /// Bytes up to the damage.
+        read: usize,
+        /// Bytes of the whole text.
+        of: usize,
+    },
 }
 
-/// The members of `ai_log`, by the names the plugins give them; all others in `others`.
-#[derive(Debug, Default)]
-#[allow(missing_docs, reason = "the fields carry the names and meanings of `reference/gateway-logs.md` §4")]
-pub struct AiLog<'a> {
-    pub reading: Reading,
-    pub api: Option<Value<'a>>,
-    pub model: Option<Value<'a>>,
-    pub request_model: Option<Value<'a>>,
-    pub chat_id: Option<Value<'a>>,
-    pub session_id: Option<Value<'a>>,
-    pub chat_round: Option<Value<'a>>,
-    pub consumer: Option<Value<'a>>,
-    pub response_type: Option<Value<'a>>,
-    pub llm_first_token_duration: Option<Value<'a>>,
-    pub llm_service_duration: Option<Value<'a>>,
-    pub input_token: Option<Value<'a>>,
-    pub output_token: Option<Value<'a>>,
-    pub total_token: Option<Value<'a>>,
-    pub input_token_details: Option<Value<'a>>,
-    pub output_token_details: Option<Value<'a>>,
-    pub reasoning_tokens: Option<Value<'a>>,
-    pub cached_tokens: Option<Value<'a>>,
-    pub question: Option<Value<'a>>,
-    pub answer: Option<Value<'a>>,
-    pub reasoning: Option<Value<'a>>,
-    pub system: Option<Value<'a>>,
-    pub messages: Option<Value<'a>>,
-    pub tool_calls: Option<Value<'a>>,
-    pub cache_status: Option<Value<'a>>,
-    pub fallback_from: Option<Value<'a>>,
-    pub token_ratelimit_status: Option<Value<'a>>,
-    pub mcp_tool_name: Option<Value<'a>>,
-    /// Everything else, verdicts of content safety (`safecheck_*`) and custom attributes among them, in order.
-    pub others: Vec<(Cow<'a, str>, Value<'a>)>,
+/// Declares the members that have a meaning of their own, so that no list of them can miss one.
+macro_rules! members {
+    ($($name:ident),+ $(,)?) => {
+        /// The members of `ai_log`, by the names the plugins give them; all others in `others`.
+        #[derive(Debug, Default)]
+        #[allow(missing_docs, reason = "the fields carry the names and meanings of `reference/gateway-logs.md` §4")]
+        pub struct AiLog<'a> {
+            pub reading: Reading,
+            $(pub $name: Option<Value<'a>>,)+
+            /// Everything else, verdicts of content safety (`safecheck_*`) and custom attributes among them, in order.
+            pub others: Vec<(Cow<'a, str>, Value<'a>)>,
+        }
+
+        impl<'a> AiLog<'a> {
+            /// The names of the members that have a field of their own.
+            pub const NAMES: [&'static str; [$(stringify!($name)),+].len()] = [$(stringify!($name)),+];
+
+            fn slot(&mut self, key: &str) -> Option<&mut Option<Value<'a>>> {
+                match key {
+                    $(stringify!($name) => Some(&mut self.$name),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+members! {
+    api, model, request_model, chat_id, session_id, chat_round, consumer, response_type, llm_first_token_duration, llm_service_duration,
+    input_token, output_token, total_token, input_token_details, output_token_details, reasoning_tokens, cached_tokens, question, answer,
+    reasoning, system, messages, tools, tool_calls, cache_status, fallback_from, token_ratelimit_status, mcp_tool_name,
 }
 
 impl<'a> AiLog<'a> {
@@ -72,18 +71,18 @@ impl<'a> AiLog<'a> {
         }
         let mut json = serde_json::Deserializer::from_str(text);
         let whole = Members(&mut ai).deserialize(&mut json).is_ok() && json.end().is_ok();
-        ai.reading = if whole { Reading::Whole } else { Reading::Salvaged };
+        ai.reading = if whole { Reading::Whole } else { Reading::Salvaged { read: 0, of: text.len() } };
         ai
     }
 
-    /// Adds a member that a collector has made a field of its own; one that was read before stays.
+    /// Adds a member that stands in a field of its own; a real value that was read before stays.
     pub fn add_expanded(&mut self, field: &Field<'a>) {
         let (key, value) = (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value)));
         if self.reading == Reading::Absent {
             self.reading = Reading::Whole;
         }
         match self.slot(&key) {
-            Some(slot) if slot.is_some() => {}
+            Some(Some(known)) if !known.is_absent() => {}
             _ => self.keep(key, value),
         }
     }
@@ -95,60 +94,12 @@ impl<'a> AiLog<'a> {
 
     fn keep(&mut self, key: Cow<'a, str>, value: Value<'a>) {
         match self.slot(&key) {
+            // Of two equal members the last one counts, unless it says that there is nothing.
+            Some(Some(_)) if value.is_absent() => {}
             Some(slot) => *slot = Some(value),
             None => self.others.push((key, value)),
         }
     }
-
-    fn slot(&mut self, key: &str) -> Option<&mut Option<Value<'a>>> {
-        Some(match key {
-            "api" => &mut self.api,
-            "model" => &mut self.model,
-            "request_model" => &mut self.request_model,
-            "chat_id" => &mut self.chat_id,
-            "session_id" => &mut self.session_id,
-            "chat_round" => &mut self.chat_round,
-            "consumer" => &mut self.consumer,
-            "response_type" => &mut self.response_type,
-            "llm_first_token_duration" => &mut self.llm_first_token_duration,
-            "llm_service_duration" => &mut self.llm_service_duration,
-            "input_token" => &mut self.input_token,
-            "output_token" => &mut self.output_token,
-            "total_token" => &mut self.total_token,
-            "input_token_details" => &mut self.input_token_details,
-            "output_token_details" => &mut self.output_token_details,
-            "reasoning_tokens" => &mut self.reasoning_tokens,
-            "cached_tokens" => &mut self.cached_tokens,
-            "question" => &mut self.question,
-            "answer" => &mut self.answer,
-            "reasoning" => &mut self.reasoning,
-            "system" => &mut self.system,
-            "messages" => &mut self.messages,
-            "tool_calls" => &mut self.tool_calls,
-            "cache_status" => &mut self.cache_status,
-            "fallback_from" => &mut self.fallback_from,
-            "token_ratelimit_status" => &mut self.token_ratelimit_status,
-            "mcp_tool_name" => &mut self.mcp_tool_name,
-            _ => return None,
-        })
-    }
-}
-
-/// The text of the JSON object in an `ai_log` field: a string once too often, or escaped once too often, is unwrapped.
-pub fn unwrapped(field: &[u8]) -> Cow<'_, str> {
-    let mut text = String::from_utf8_lossy(field);
-    for _ in 0..MAX_WRAPPINGS {
-        let quoted = match text.trim() {
-            inner if inner.starts_with('"') => Cow::Borrowed(inner),
-            inner if inner.starts_with("{\\\"") => Cow::Owned(format!("\"{inner}\"")),
-            _ => break,
-        };
-        match serde_json::from_str(&quoted) {
-            Ok(inner) => text = Cow::Owned(inner),
-            Err(_) => break,
-        }
-    }
-    text
 }
 
 /// Collects members into an [`AiLog`] as they come, so that those before a damage are kept.
@@ -229,20 +180,9 @@ mod tests {
     #[test]
     fn what_stands_before_a_damage_is_kept() {
         let ai = AiLog::parse(r#"{"api":"a@b@c","model":"gpt-4o","answer":"it breaks he"#);
-        assert_eq!((ai.reading, ai.model), (Reading::Salvaged, Some(Value::Json("\"gpt-4o\""))));
+        assert_eq!((ai.reading, ai.model), (Reading::Salvaged { read: 0, of: 54 }, Some(Value::Json("\"gpt-4o\""))));
         assert_eq!(ai.answer, None);
-        assert_eq!(AiLog::parse("not json").reading, Reading::Salvaged);
-    }
-
-    #[test]
-    fn one_escaping_too_many_is_undone() {
-        let object = r#"{"model":"m","answer":"a \"quoted\" word"}"#;
-        let string = serde_json::to_string(object).unwrap();
-        let twice = serde_json::to_string(&string).unwrap();
-        let bare = string.trim_matches('"');
-        for wrapped in [object, &string, &twice, bare] {
-            assert_eq!(unwrapped(wrapped.as_bytes()), object, "{wrapped}");
-        }
+        assert_eq!(AiLog::parse("not json").reading, Reading::Salvaged { read: 0, of: 8 });
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Values stay raw bytes here, because identity is computed from them (`design.md` decision 1).
 
+use super::ai_log::AiLog;
 use crate::sls::{Field, LogRecord};
 
 /// The raw value of a field, `None` where the record does not have it. The last one wins if a key repeats.
@@ -47,10 +48,10 @@ pub struct Envelope<'a> {
     pub x_b3_spanid: Raw<'a>,
     pub parent_span_id: Raw<'a>,
     pub span_id: Raw<'a>,
-    /// Members of an `ai_log` that a collector has expanded into fields of their own, `ai_log.<name>`, without the prefix
-    /// (`reference/gateway-logs.md` §1).
+    /// Members of `ai_log` in fields of their own, by name: those that a collector has expanded, `ai_log.<name>`, without the prefix, and
+    /// those that the plugin logs separately (`reference/gateway-logs.md` §1, §3, §10).
     pub expanded: Vec<Field<'a>>,
-    /// Fields with no place above that are neither a collector's nor known to be of no interest, in order.
+    /// Fields with no place above that are neither a collector's nor known to be of no interest, by name.
     pub others: Vec<Field<'a>>,
 }
 
@@ -82,12 +83,17 @@ pub fn is_of_collector(key: &[u8]) -> bool {
     key.starts_with(b"__") || (key.len() > 1 && key.starts_with(b"_") && key.ends_with(b"_"))
 }
 
+/// True for a member of `ai_log` that stands beside it.
+fn is_of_plugins(key: &[u8]) -> bool {
+    key.starts_with(b"safec") || AiLog::NAMES.iter().any(|name| name.as_bytes() == key)
+}
+
 impl<'a> Envelope<'a> {
     /// Sorts the fields of a record.
     pub fn of(record: &LogRecord<'a>) -> Self {
         let mut envelope = Self::default();
         for field in &record.fields {
-            let expanded = field.key.strip_prefix(b"ai_log.");
+            let expanded = field.key.strip_prefix(b"ai_log.").or_else(|| is_of_plugins(field.key).then_some(field.key));
             match envelope.slot(field.key) {
                 Some(slot) => *slot = Some(field.value),
                 None if expanded.is_some() => envelope.expanded.push(Field { key: expanded.unwrap_or_default(), value: field.value }),
@@ -95,10 +101,13 @@ impl<'a> Envelope<'a> {
                 None => envelope.others.push(*field),
             }
         }
+        // By name, so that no order of transport shows; the sort keeps the order of equal names.
+        envelope.expanded.sort_by_key(|field| field.key);
+        envelope.others.sort_by_key(|field| field.key);
         envelope
     }
 
-    /// True if at least one field is there that only an access log of a gateway has.
+    /// True if at least one field is there that only an access log of a gateway has. One of the names that its plugins use is no proof.
     pub fn is_gateway_log(&self) -> bool {
         [self.ai_log, self.route_name, self.response_code, self.response_flags, self.request_id, self.start_time]
             .iter()
@@ -161,7 +170,7 @@ mod tests {
         let record = record(&[("tenant", "t"), ("__tag__:__path__", "p"), ("_pod_name_", "n"), ("x_forwarded_for", "a"), ("_x", "y")]);
         let envelope = Envelope::of(&record);
         let keys: Vec<_> = envelope.others.iter().map(|field| field.key).collect();
-        assert_eq!(keys, [b"tenant".as_slice(), b"_x"]);
+        assert_eq!(keys, [b"_x".as_slice(), b"tenant"]);
         assert!(!envelope.is_gateway_log());
     }
 

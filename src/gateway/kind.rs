@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use super::Skip;
 use super::ai_log::AiLog;
 use super::envelope::{Envelope, Raw};
+use super::json_rpc;
 use super::value::Value;
 
 /// The kinds of call that become observations.
@@ -21,7 +22,7 @@ pub enum CallKind {
     Embedding,
     /// Ranking of documents.
     Rerank,
-    /// Images, from text or from images.
+    /// Images and videos, from text or from images.
     Image,
     /// Speech in or out.
     Audio,
@@ -31,25 +32,52 @@ pub enum CallKind {
     Agent,
 }
 
-/// Path endings and what they call, most specific first (`reference/gateway-logs.md` §5).
-const ENDINGS: [(&str, CallKind); 16] = [
+/// Path endings and what they call, most specific first (`reference/gateway-logs.md` §5; the native paths of Model Studio, Gemini, Bedrock,
+/// Cohere and Ollama by their public references).
+const ENDINGS: [(&str, CallKind); 35] = [
     ("/chat/completions", CallKind::Chat),
     ("/completions", CallKind::Completion),
     ("/responses", CallKind::Chat),
     ("/messages", CallKind::Chat),
     (":generateContent", CallKind::Chat),
     (":streamGenerateContent", CallKind::Chat),
+    (":rawPredict", CallKind::Chat),
+    (":streamRawPredict", CallKind::Chat),
+    ("/text-generation/generation", CallKind::Chat),
+    ("/multimodal-generation/generation", CallKind::Chat),
+    ("/converse", CallKind::Chat),
+    ("/converse-stream", CallKind::Chat),
+    ("/v2/chat", CallKind::Chat),
+    ("/api/chat", CallKind::Chat),
+    ("/api/generate", CallKind::Completion),
+    ("/v1/complete", CallKind::Completion),
     (":embedContent", CallKind::Embedding),
     (":batchEmbedContents", CallKind::Embedding),
     ("/embeddings", CallKind::Embedding),
+    ("/text-embedding", CallKind::Embedding),
+    ("/multimodal-embedding", CallKind::Embedding),
+    ("/api/embed", CallKind::Embedding),
+    ("/v2/embed", CallKind::Embedding),
     ("/rerank", CallKind::Rerank),
     ("/reranks", CallKind::Rerank),
+    ("/text-rerank", CallKind::Rerank),
     ("/images/generations", CallKind::Image),
     ("/images/edits", CallKind::Image),
     ("/images/variations", CallKind::Image),
-    ("/text-generation/generation", CallKind::Chat),
-    ("/multimodal-generation/generation", CallKind::Chat),
+    ("/image-synthesis", CallKind::Image),
+    ("/image-generation/generation", CallKind::Image),
+    ("/video-synthesis", CallKind::Image),
+    ("/videos", CallKind::Image),
+    ("/videos/generations", CallKind::Image),
+    ("/audio/transcriptions", CallKind::Audio),
 ];
+
+/// Parts of a path that decide whatever its end is.
+const PARTS: [(&str, CallKind); 1] = [("/audio/", CallKind::Audio)];
+
+/// Path endings of model APIs that call no model: lists, counts, and stores. A request to them carries an `ai_log` with an API name.
+const NO_CALLS: [&str; 9] =
+    ["/models", "/files", "/batches", "/uploads", "/count_tokens", "/tokenize", ":countTokens", "/fine_tuning/jobs", "/token_count"];
 
 /// The kind of a record.
 ///
@@ -62,10 +90,11 @@ pub fn kind(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<CallKind, Skip> {
     if let Some(kind) = of_mcp(envelope, ai)? {
         return Ok(kind);
     }
-    let asks = matches!(text(envelope.method).as_ref(), "" | "-" | "POST" | "PUT");
-    let by_path = of_path(&path(envelope));
-    match by_path {
+    let path = path(envelope);
+    let asks = matches!(text(envelope.method).trim(), "" | "-" | "POST" | "PUT");
+    match of_path(&path) {
         Some(kind) if asks || tells_of_a_model(envelope, ai) => Ok(kind),
+        None if NO_CALLS.iter().any(|ending| path.trim_end_matches('/').ends_with(ending)) => Err(Skip::NotAModelCall),
         None if tells_of_a_model(envelope, ai) || (asks && tells_of_an_api(ai)) => Ok(CallKind::Chat),
         _ => Err(Skip::NotAModelCall),
     }
@@ -73,11 +102,15 @@ pub fn kind(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<CallKind, Skip> {
 
 /// The path that the client asked for, without its query.
 pub fn path<'a>(envelope: &Envelope<'a>) -> Cow<'a, str> {
-    let path = Value::of_field(envelope.original_path).or_else(|| Value::of_field(envelope.path)).and_then(|path| path.text());
-    match path.unwrap_or_default() {
+    match whole_path(envelope) {
         Cow::Borrowed(path) => Cow::Borrowed(path.split('?').next().unwrap_or_default()),
         Cow::Owned(path) => Cow::Owned(path.split('?').next().unwrap_or_default().to_owned()),
     }
+}
+
+fn whole_path<'a>(envelope: &Envelope<'a>) -> Cow<'a, str> {
+    let path = Value::of_field(envelope.original_path).or_else(|| Value::of_field(envelope.path));
+    path.and_then(|path| path.text()).unwrap_or_default()
 }
 
 /// MCP traffic: tool calls are calls, the rest of the protocol is not. `None` for anything else.
@@ -86,31 +119,49 @@ fn of_mcp(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<Option<CallKind>, S
     if ai.mcp_tool_name.as_ref().is_some_and(|name| !name.is_absent()) || details.starts_with("json_rpc_error") {
         return Ok(Some(CallKind::Tool));
     }
+    let asked = || json_rpc::request(envelope.request_body).map(|request| request.method.into_owned());
     match details.as_ref() {
         mcp if mcp.starts_with("mcp:") && mcp.contains("tools/call") => Ok(Some(CallKind::Tool)),
         mcp if mcp.starts_with("mcp:") || mcp == "json_rpc_ack" => Err(Skip::NotAModelCall),
-        _ => Ok(None),
+        _ if !is_path_of_mcp(&whole_path(envelope)) => Ok(None),
+        _ if asked().is_some_and(|method| method == "tools/call") => Ok(Some(CallKind::Tool)),
+        _ => Err(Skip::NotAModelCall),
     }
+}
+
+/// True for the paths of MCP servers; `/messages` with a session in its query is one, without it the Claude API.
+fn is_path_of_mcp(whole: &str) -> bool {
+    let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let message = ["message", "messages"].contains(&path.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
+    let session = query.contains("sessionId=") || query.contains("session_id=");
+    (message && session) || path.ends_with("/sse") || parts.any(|part| part == "mcp" || part == "mcp-servers")
 }
 
 fn of_path(path: &str) -> Option<CallKind> {
     let path = path.trim_end_matches('/');
-    if path.contains("/apps/") && path.ends_with("/completion") {
+    if is_of_agent(path) {
         return Some(CallKind::Agent);
     }
-    if path.contains("/audio/") {
-        return Some(CallKind::Audio);
-    }
-    ENDINGS.iter().find(|(ending, _)| path.ends_with(ending)).map(|(_, kind)| *kind)
+    let by_part = PARTS.iter().find(|(part, _)| path.contains(part));
+    by_part.or_else(|| ENDINGS.iter().find(|(ending, _)| path.ends_with(ending))).map(|(_, kind)| *kind)
 }
 
-/// True if the record carries what only a model call leaves behind. `api`, session and durations are no proof: `GET /v1/models` has them.
+/// Applications of Model Studio: `/api/v1/apps/<id>/completion`, `/api/v2/apps/agent/<id>/compatible-mode/v1/responses`.
+fn is_of_agent(path: &str) -> bool {
+    path.contains("/apps/") && ["/completion", "/responses"].iter().any(|ending| path.ends_with(ending))
+}
+
+/// True if the record carries what only a model call leaves behind. `api`, session and durations are no proof: `GET /v1/models` has them,
+/// and a model's name may be a placeholder there.
 fn tells_of_a_model(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> bool {
-    let inside = [&ai.model, &ai.question, &ai.answer, &ai.messages, &ai.tool_calls, &ai.input_token, &ai.output_token, &ai.total_token];
+    let inside = [&ai.question, &ai.answer, &ai.messages, &ai.tool_calls, &ai.input_token, &ai.output_token, &ai.total_token];
     let plugins = [&ai.token_ratelimit_status, &ai.cache_status, &ai.chat_id];
-    let outside = [envelope.question, envelope.answer, envelope.model, envelope.input_token, envelope.output_token];
+    let outside = [envelope.question, envelope.answer, envelope.input_token, envelope.output_token];
+    let named = |name: Value<'_>| name.text().is_some_and(|name| !name.eq_ignore_ascii_case("unknown"));
     inside.into_iter().chain(plugins).flatten().any(|value| !value.is_absent())
         || outside.into_iter().any(|field| Value::of_field(field).is_some())
+        || [ai.model.clone(), Value::of_field(envelope.model)].into_iter().flatten().any(named)
         || ai.others.iter().any(|(key, value)| key.starts_with("safec") && !value.is_absent())
 }
 

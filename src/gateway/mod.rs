@@ -5,11 +5,15 @@
 //! A new dialect of gateway is a new file here.
 
 pub mod ai_log;
+pub mod broken_text;
 pub mod envelope;
+pub mod go_syntax;
+pub mod json_rpc;
 pub mod kind;
 pub mod salvage;
 pub mod unescape;
 pub mod value;
+pub mod wrapping;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -18,6 +22,7 @@ use crate::sls::LogRecord;
 use ai_log::{AiLog, Reading};
 use envelope::Envelope;
 pub use kind::CallKind;
+use salvage::Salvaged;
 pub use value::Value;
 
 /// Why a record is no model call. Counted under these names (`design.md` §2).
@@ -35,7 +40,7 @@ pub struct ParsedRecord<'a> {
     envelope: Envelope<'a>,
     ai_log: Cow<'a, str>,
     /// `ai_log` made whole, once it has turned out to be damaged.
-    repaired: OnceCell<String>,
+    repaired: OnceCell<Salvaged>,
 }
 
 /// One call through the gateway: what the proxy wrote about the request, and what the AI plugins wrote about the model call.
@@ -47,13 +52,15 @@ pub struct GatewayCall<'a> {
     pub envelope: &'a Envelope<'a>,
     /// The members of `ai_log`.
     pub ai: AiLog<'a>,
+    /// What stands in `ai_log` from a damage on and could not be read.
+    pub unread: &'a str,
 }
 
 impl<'a> ParsedRecord<'a> {
     /// Sorts the fields of a record. Copies nothing but an `ai_log` that was escaped once too often or is not UTF-8.
     pub fn of(record: &LogRecord<'a>) -> Self {
         let envelope = Envelope::of(record);
-        let ai_log = ai_log::unwrapped(envelope.ai_log.unwrap_or_default());
+        let ai_log = wrapping::unwrapped(envelope.ai_log.unwrap_or_default());
         Self { envelope, ai_log, repaired: OnceCell::new() }
     }
 
@@ -65,25 +72,38 @@ impl<'a> ParsedRecord<'a> {
         let mut ai = self.members();
         self.envelope.expanded.iter().for_each(|field| ai.add_expanded(field));
         let kind = kind::kind(&self.envelope, &ai)?;
-        Ok(GatewayCall { kind, envelope: &self.envelope, ai })
+        let unread = match ai.reading {
+            Reading::Salvaged { read, .. } => self.ai_log.get(read..).unwrap_or_default(),
+            Reading::Absent | Reading::Whole => "",
+        };
+        Ok(GatewayCall { kind, envelope: &self.envelope, ai, unread })
     }
 
     /// The members of `ai_log`; of a damaged one those before the damage.
     fn members(&self) -> AiLog<'_> {
         let ai = AiLog::parse(&self.ai_log);
-        if ai.reading != Reading::Salvaged {
-            return ai;
-        }
-        let repaired = self.repaired.get_or_init(|| salvage::completed(&self.ai_log).unwrap_or_default());
-        AiLog { reading: Reading::Salvaged, ..AiLog::parse(repaired) }
+        let Reading::Salvaged { of, .. } = ai.reading else { return ai };
+        let repaired = self.repaired.get_or_init(|| salvage::completed(&self.ai_log));
+        AiLog { reading: Reading::Salvaged { read: repaired.read, of }, ..AiLog::parse(&repaired.json) }
     }
 }
 
 impl<'a> GatewayCall<'a> {
-    /// A value that stands in the access log or inside `ai_log`; a real value wins over a marker (`reference/gateway-logs.md` §3).
+    /// A value that stands in the access log or inside `ai_log`: a real one wins over a marker (`reference/gateway-logs.md` §3), and the
+    /// more complete one of two real ones, inside `ai_log` if they are alike.
     pub fn either(&self, envelope: Option<&'a [u8]>, ai: &Option<Value<'a>>) -> Option<Value<'a>> {
-        let inside = ai.clone().filter(|value| !value.is_absent());
-        inside.or_else(|| Value::of_field(envelope))
+        let outside = Value::of_field(envelope);
+        let Some(inside) = ai.as_ref().filter(|value| !value.is_absent()) else { return outside };
+        let better = outside.filter(|outside| outside.soundness() > inside.soundness() || self.goes_on(inside, outside));
+        Some(better.unwrap_or_else(|| inside.clone()))
+    }
+
+    /// True if `ai_log` was cut and `outside` is what `inside` began.
+    fn goes_on(&self, inside: &Value<'a>, outside: &Value<'a>) -> bool {
+        let (Reading::Salvaged { .. }, Some(inside), Some(outside)) = (self.ai.reading, inside.text(), outside.text()) else {
+            return false;
+        };
+        outside.len() > inside.len() && outside.starts_with(inside.as_ref())
     }
 }
 
@@ -109,7 +129,7 @@ mod tests {
     fn a_cut_ai_log_keeps_the_beginning_of_the_text_it_was_cut_in() {
         with_call(&[("ai_log", r#"{"model":"m","answer":"half an ans"#)], |call| {
             assert_eq!((text(&call.ai.model), text(&call.ai.answer)), ("m".into(), "half an ans".into()));
-            assert_eq!(call.ai.reading, Reading::Salvaged);
+            assert_eq!(call.ai.reading, Reading::Salvaged { read: 34, of: 34 });
         });
     }
 

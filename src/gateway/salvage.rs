@@ -3,11 +3,20 @@
 //! `ai_log` breaks off where a collector cut it by bytes, or holds raw line breaks (`reference/gateway-logs.md` §10). A cut text keeps what
 //! there is of it; a cut number is dropped, because its digits would be a wrong number.
 
-use std::fmt::Write;
+use super::broken_text::{end_of_string, end_of_text, push_escaped, without_broken_escape};
 
-/// The object that a damaged text began, closed where the damage is. `None` if not even its beginning can be read.
-pub fn completed(text: &str) -> Option<String> {
-    let mut repair = Repair { out: String::with_capacity(text.len() + 16), open: Vec::new() };
+/// A damaged object made whole.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Salvaged {
+    /// Valid JSON, or nothing if not even a first member could be read.
+    pub json: String,
+    /// How many bytes of the damaged text it was made from.
+    pub read: usize,
+}
+
+/// The object that a damaged text began, closed where the damage is.
+pub fn completed(text: &str) -> Salvaged {
+    let mut repair = Repair { out: String::with_capacity(text.len() + 16), open: Vec::new(), cut: false };
     let mut rest = text.trim_start();
     while let Some(next) = rest.chars().next() {
         match repair.take(next, rest) {
@@ -15,10 +24,14 @@ pub fn completed(text: &str) -> Option<String> {
             None => break,
         }
         if repair.open.is_empty() {
-            return Some(repair.out).filter(|object| object.len() > 1);
+            break;
         }
     }
-    repair.close()
+    let read = if repair.cut { text.len() } else { text.len() - rest.len() };
+    match repair.close() {
+        Some(json) => Salvaged { json, read },
+        None => Salvaged::default(),
+    }
 }
 
 /// What may come next inside an open object or array.
@@ -41,6 +54,8 @@ struct Open {
 struct Repair {
     out: String,
     open: Vec<Open>,
+    /// The damaged text ended inside a text.
+    cut: bool,
 }
 
 impl Repair {
@@ -94,9 +109,10 @@ impl Repair {
 
     /// A key, or a text; a text that breaks off is kept as far as it goes, a key that does is not.
     fn string(&mut self, rest: &str) -> Option<usize> {
-        let is_key = self.open.last()?.expect == Expect::Key;
+        let innermost = self.open.last()?;
+        let (is_key, in_object) = (innermost.expect == Expect::Key, innermost.object);
         let inner = &rest[1..];
-        let end = end_of_string(inner);
+        let end = if is_key { end_of_string(inner) } else { end_of_text(inner, in_object) };
         let whole = end < inner.len();
         if is_key && !whole {
             return None;
@@ -104,6 +120,7 @@ impl Repair {
         self.out.push('"');
         push_escaped(&mut self.out, if whole { &inner[..end] } else { without_broken_escape(inner) });
         self.out.push('"');
+        self.cut = !whole;
         match is_key {
             true => self.open.last_mut()?.expect = Expect::Colon,
             false => self.value_is_complete(),
@@ -131,53 +148,14 @@ impl Repair {
     }
 }
 
-/// Where the closing quote is, or the length of a text that has none.
-fn end_of_string(inner: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in inner.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => return at,
-            _ => {}
-        }
-    }
-    inner.len()
-}
-
-/// A text without the half escape at its end, and without the half character that lossy decoding left there.
-fn without_broken_escape(inner: &str) -> &str {
-    let inner = inner.trim_end_matches('\u{fffd}');
-    let tail = inner.len().saturating_sub(6);
-    let Some(at) = inner.as_bytes()[tail..].iter().rposition(|byte| *byte == b'\\').map(|at| at + tail) else { return inner };
-    let backslashes = inner.as_bytes()[..=at].iter().rev().take_while(|byte| **byte == b'\\').count();
-    let escape = &inner[at..];
-    let complete = if escape.starts_with("\\u") { escape.len() >= 6 } else { escape.len() >= 2 };
-    if backslashes % 2 == 0 || complete { inner } else { &inner[..at] }
-}
-
-/// Appends the inside of a string; bare control characters become escapes, escapes that JSON does not know lose their backslash.
-fn push_escaped(out: &mut String, inner: &str) {
-    let mut characters = inner.chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => match characters.next() {
-                Some(known @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u')) => out.extend(['\\', known]),
-                Some(other) => out.push(other),
-                None => {}
-            },
-            control if control < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
-            }
-            other => out.push(other),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn json(text: &str) -> Option<String> {
+        Some(completed(text).json).filter(|json| !json.is_empty())
+    }
 
     #[test]
     fn everything_before_a_cut_is_kept() {
@@ -193,53 +171,61 @@ mod tests {
             (r#"{"a":"x\"#, r#"{"a":"x"}"#),
             (r#"{"a":"x\\"#, r#"{"a":"x\\"}"#),
         ] {
-            assert_eq!(completed(cut).as_deref(), Some(whole), "{cut}");
+            assert_eq!(json(cut).as_deref(), Some(whole), "{cut}");
         }
     }
 
     #[test]
     fn a_half_character_at_the_cut_goes() {
         let cut = String::from_utf8_lossy(&"{\"a\":\"你好".as_bytes()[..10]).into_owned();
-        assert_eq!(completed(&cut).as_deref(), Some("{\"a\":\"你\"}"));
+        assert_eq!(json(&cut).as_deref(), Some("{\"a\":\"你\"}"));
     }
 
     #[test]
     fn raw_line_breaks_and_foreign_escapes_become_json() {
-        assert_eq!(completed("{\"a\":\"x\ny\\q\"}").as_deref(), Some("{\"a\":\"x\\u000ayq\"}"));
+        assert_eq!(json("{\"a\":\"x\ny\\q\"}").as_deref(), Some("{\"a\":\"x\\u000ayq\"}"));
     }
 
     #[test]
-    fn a_bare_quote_ends_the_salvage_but_not_what_stands_before() {
-        assert_eq!(completed(r#"{"a":"1","b":"say "hi" now","c":2}"#).as_deref(), Some(r#"{"a":"1","b":"say "}"#));
+    fn a_quote_that_lost_its_backslash_is_a_character() {
+        let whole = r#"{"a":"1","b":"say \"hi\" now","c":["x\"y","z"],"d":2}"#;
+        assert_eq!(json(r#"{"a":"1","b":"say "hi" now","c":["x"y","z"],"d":2}"#).as_deref(), Some(whole));
+    }
+
+    #[test]
+    fn what_was_read_is_told() {
+        for (text, read) in [(r#"{"a":1,"b":"x"#, 13), (r#"{"a":1,"b":12"#, 11), (r#"{"a":1} x"#, 7), ("no", 0)] {
+            assert_eq!(completed(text).read, read, "{text}");
+        }
     }
 
     #[test]
     fn what_is_no_object_is_not_made_one() {
         for text in ["", "text", "[1,2", "{", "{\"", "}"] {
-            assert_eq!(completed(text), None, "{text}");
+            assert_eq!(json(text), None, "{text}");
         }
     }
 
     #[test]
     fn deep_nesting_is_no_recursion() {
         let deep = format!("{{\"a\":{}", "[".repeat(100_000));
-        assert_eq!(completed(&deep).map(|json| json.len()), Some(200_000 + 6));
+        assert_eq!(json(&deep).map(|json| json.len()), Some(200_000 + 6));
     }
 
     proptest! {
         #[test]
         fn every_cut_of_valid_json_gives_valid_json(keys in proptest::collection::vec(("[a-z]{1,3}", any::<String>(), any::<f32>()), 1..4), cut in 0usize..200) {
             let members: serde_json::Map<_, _> = keys.into_iter().map(|(key, text, number)| (key, serde_json::json!([text, number]))).collect();
-            let json = serde_json::to_string(&members).unwrap();
-            let cut = String::from_utf8_lossy(&json.as_bytes()[..cut.min(json.len())]).into_owned();
-            if let Some(completed) = completed(&cut) {
+            let whole = serde_json::to_string(&members).unwrap();
+            let cut = String::from_utf8_lossy(&whole.as_bytes()[..cut.min(whole.len())]).into_owned();
+            if let Some(completed) = json(&cut) {
                 prop_assert!(serde_json::from_str::<serde_json::Value>(&completed).is_ok(), "{completed}");
             }
         }
 
         #[test]
         fn foreign_text_never_panics_and_never_gives_bad_json(text in r#"[{}\[\]",:\\u0-9a-f é\n]{0,60}"#) {
-            if let Some(completed) = completed(&text) {
+            if let Some(completed) = json(&text) {
                 prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&completed).is_ok(), "{completed}");
             }
         }

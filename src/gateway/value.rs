@@ -13,6 +13,26 @@ const MAX_COUNT: f64 = 1e12;
 /// The longest duration that is believed: seven days in milliseconds. A day is the longest that the proxy holds a stream.
 const MAX_MILLISECONDS: u64 = 7 * 24 * 60 * 60 * 1000;
 
+/// How deep a structure may be nested to be sent as one: readers on the way recurse. Tool schemas have twenty levels.
+const MAX_DEPTH: usize = 100;
+
+/// The longest JSON of a marker, with some blanks. Bytes.
+const MAX_MARKER: usize = 64;
+
+/// What stands where the gateway cut out the middle of a long value (`reference/gateway-logs.md` §10).
+const SEAM: &str = " [truncated] ";
+
+/// How much of a value is there, worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Soundness {
+    /// Its middle was cut out by the gateway.
+    Truncated,
+    /// A structure that was printed in Go syntax.
+    GoSyntax,
+    /// All of it.
+    Whole,
+}
+
 /// A value as it was logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -38,7 +58,8 @@ impl<'a> Value<'a> {
     pub fn is_absent(&self) -> bool {
         match self {
             Self::Text(text) => is_marker(text),
-            Self::Json(json) => self.text().is_none() || matches!(*json, "[]" | "{}"),
+            // No marker is longer, and a long text is not decoded for this.
+            Self::Json(json) => json.len() <= MAX_MARKER && (self.text().is_none() || matches!(*json, "[]" | "{}")),
         }
     }
 
@@ -54,11 +75,24 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The JSON object or array that the value is, or holds as text. `None` for anything else.
+    /// The JSON object or array that the value is, or holds as text. `None` for anything else, and for one nested too deeply.
     pub fn json(&self) -> Option<Cow<'a, str>> {
-        let text = self.text()?;
-        let structured = text.trim_start().starts_with(['{', '[']);
-        (structured && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()).then_some(text)
+        let text = self.text().filter(|text| is_structured(text))?;
+        (!nests_too_deeply(&text) && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()).then_some(text)
+    }
+
+    /// True for a structure that is nested deeper than can be sent as one.
+    pub fn is_too_deep(&self) -> bool {
+        self.text().is_some_and(|text| is_structured(&text) && nests_too_deeply(&text))
+    }
+
+    /// How much of the value is there.
+    pub fn soundness(&self) -> Soundness {
+        match self.text() {
+            Some(text) if text.contains(SEAM) => Soundness::Truncated,
+            Some(text) if text.starts_with("[map[") || text.starts_with("map[") => Soundness::GoSyntax,
+            _ => Soundness::Whole,
+        }
     }
 
     /// A count of tokens: a whole number from 0, also as text or with a zero fraction. Never negative, never wrapped.
@@ -75,6 +109,25 @@ impl<'a> Value<'a> {
         let milliseconds = text.parse().ok().or_else(|| cut_off(text.parse().ok()?))?;
         (milliseconds <= MAX_MILLISECONDS).then_some(milliseconds)
     }
+}
+
+fn is_structured(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
+}
+
+fn nests_too_deeply(json: &str) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0usize, false, false);
+    json.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => depth += 1,
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > MAX_DEPTH
+    })
 }
 
 /// The text of a JSON string, borrowed where nothing is escaped.

@@ -78,10 +78,10 @@ impl SlsClient {
         if offset < 0 { now.checked_sub(distance) } else { now.checked_add(distance) }.unwrap_or(now)
     }
 
-    /// Takes over the server's clock from the `Date` of its answer (`reference/sls.md` §7, "Clock skew").
-    fn learn_time(&self, headers: &HeaderMap) {
+    /// Takes over the server's clock from the `Date` of its answer, else from the answer's message (`reference/sls.md` §7, "Clock skew").
+    fn learn_time(&self, headers: &HeaderMap, told: Option<SystemTime>) {
         let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-        let Some(server) = date else { return };
+        let Some(server) = date.or(told) else { return };
         let offset = match server.duration_since((self.now)()) {
             Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(0),
             Err(behind) => -i64::try_from(behind.duration().as_secs()).unwrap_or(0),
@@ -131,7 +131,7 @@ impl Logstore {
         let body = bounded_body(&mut response, MAX_ERROR_BYTES).await.unwrap_or_default();
         let refusal = Refusal { redirect_origin: redirect_origin(response.headers()), ..Refusal::read(status, &body, &request_id) };
         if refusal.class == ErrorClass::Clock {
-            self.client.learn_time(response.headers());
+            self.client.learn_time(response.headers(), refusal.server_time);
         }
         SlsError::Refused(refusal)
     }

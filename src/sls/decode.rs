@@ -32,6 +32,16 @@ impl<'p> GroupView<'p> {
         })
     }
 
+    /// When the service received the group, UNIX seconds: the tag `__receive_time__` (`reference/gateway-logs.md` §2).
+    pub fn received(self) -> Option<u32> {
+        let tags = Fields::of(self.message).filter_map(|field| match field {
+            Ok((6, Wire::Bytes(tag))) => pair(tag).ok(),
+            _ => None,
+        });
+        let time = tags.filter(|tag| tag.key == b"__receive_time__").last()?;
+        std::str::from_utf8(time.value).ok()?.trim().parse().ok()
+    }
+
     /// Topic, source and tags under the names that flattening readers give them (`__topic__`, `__source__`, `__tag__:<key>`):
     /// for people who look at a record, never for a trace.
     pub fn attributes(self) -> Vec<(String, String)> {

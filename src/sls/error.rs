@@ -1,6 +1,6 @@
 //! What can go wrong with SLS, and what each answer means. Pure: one verdict table, tested over the published errors.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
@@ -44,6 +44,8 @@ pub struct Refusal {
     pub request_id: String,
     /// What to do about it.
     pub class: ErrorClass,
+    /// The server's time, where the message of a refused signature tells it.
+    pub server_time: Option<SystemTime>,
     /// Where a 3xx points to: the origin alone, since no redirect is followed (`design.md` §2).
     pub redirect_origin: Option<String>,
 }
@@ -53,7 +55,19 @@ impl Refusal {
     pub fn read(status: u16, body: &[u8], request_id: &str) -> Self {
         let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
         let class = classify(status, &body.code, &body.message);
-        Self { status, code: printable(&body.code), request_id: printable(request_id), class, redirect_origin: None }
+        Self {
+            status,
+            code: printable(&body.code),
+            request_id: printable(request_id),
+            class,
+            server_time: server_time(&body.message),
+            redirect_origin: None,
+        }
+    }
+
+    /// True if the shard itself is gone, not just a position in it.
+    pub fn is_of_shard(&self) -> bool {
+        self.code.eq_ignore_ascii_case("ShardNotExist")
     }
 
     /// True for an answer that sends the request elsewhere.
@@ -92,6 +106,13 @@ fn classify(status: u16, code: &str, message: &str) -> ErrorClass {
             _ => Permanent,
         },
     }
+}
+
+/// The last date in a message: `…has been expired while server time is Thu, 21 Nov 2024 02:50:45 GMT.` (`reference/sls.md` §7).
+fn server_time(message: &str) -> Option<SystemTime> {
+    const DATE: usize = "Thu, 21 Nov 2024 02:50:45 GMT".len();
+    let end = message.rfind("GMT")? + "GMT".len();
+    httpdate::parse_http_date(message.get(end.checked_sub(DATE)?..end)?).ok()
 }
 
 fn says_token_expired(message: &str) -> bool {
@@ -179,6 +200,14 @@ pub enum TransportKind {
 }
 
 impl SlsError {
+    /// The refusal behind it, if the service answered.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
     /// The wait before the next attempt, doubling with each; `None` if trying again is useless.
     pub fn retry_wait(&self, attempt: u32) -> Option<Duration> {
         let first = match self {
@@ -222,6 +251,16 @@ mod tests {
             seen += 1;
         }
         assert_eq!(seen, 26);
+    }
+
+    #[test]
+    fn the_server_s_time_is_found_in_its_message() {
+        let body = br#"{"errorCode":"RequestTimeExpired","errorMessage":"Request time Thu, 21 Nov 2024 02:30:45 GMT has been expired while server time is Thu, 21 Nov 2024 02:50:45 GMT."}"#;
+        let told = httpdate::parse_http_date("Thu, 21 Nov 2024 02:50:45 GMT").unwrap();
+        assert_eq!(Refusal::read(400, body, "").server_time, Some(told));
+        for message in ["", "GMT", "it is late GMT", "\u{4f60}\u{597d}, 21 Nov 2024 02:50:45 GMT"] {
+            assert_eq!(server_time(message), None, "{message}");
+        }
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Simple Log Service: pulling a range of a shard and reading what comes. Plain data first, then one file per question.
 //!
-//! Nothing here knows gateways, traces or Langfuse, and it imports nothing of ours but the leaves (`secret`, `deadline`, `error`), so that
+//! Nothing here knows gateways, traces or Langfuse, and it imports nothing of ours but the leaves (`secret`, `deadline`, `budget`), so that
 //! it can become a crate of its own. Facts: `reference/sls.md`.
 
-pub mod budget;
 pub mod calls;
 pub mod client;
 pub mod cursor;
@@ -60,4 +59,6 @@ pub struct Position {
     pub group: Option<u64>,
     /// Index of the log in its group, from 0.
     pub index: u32,
+    /// When the service received the group, UNIX seconds, where a tag of it tells.
+    pub received: Option<u32>,
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::budget::{CallBudget, PageAllowance};
-use super::calls::Shard;
+use super::calls::{From, Shard};
 use super::cursor::Cursor;
 use super::decode::{self, GroupView};
 use super::error::{Damage, ErrorClass, SlsError};
 use super::page::{MAX_GROUP_BYTES, PageHead, SOFT_PAGE_BYTES};
+use crate::budget::{Allowance, CallBudget};
 use crate::deadline::Deadline;
 
 /// Log groups asked for at first, while their size is unknown. The service allows 1 to 1000.
@@ -22,7 +22,7 @@ const FIRST_COUNT: u32 = 10;
 const MAX_COUNT: u32 = 1000;
 
 /// The decoded size that pages are steered to. Bytes. Large enough that a request's overhead vanishes, small enough for 128 MB.
-const TARGET_PAGE_BYTES: u64 = 2 * 1024 * 1024;
+const TARGET_PAGE_BYTES: u64 = 1024 * 1024;
 
 /// How often one page is asked for before the call gives up. With doubling waits from 200 ms this is about three seconds.
 const MAX_ATTEMPTS: u32 = 5;
@@ -45,7 +45,7 @@ pub struct Page {
     bytes: Vec<u8>,
     kept: usize,
     first_group: Option<u64>,
-    _allowance: [Option<PageAllowance>; 2],
+    _allowance: [Option<Allowance>; 2],
 }
 
 impl Page {
@@ -56,13 +56,8 @@ impl Page {
     }
 
     /// Decoded bytes.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.bytes.len() as u64
-    }
-
-    /// True for a page without a single byte.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 }
 
@@ -104,7 +99,13 @@ impl Reader {
     /// When a page cannot be had within its attempts and the deadline, or the service breaks the rules of paging.
     pub async fn next_page(&mut self) -> Result<Option<Page>, ReadFailure> {
         while !self.finished {
-            let (head, page) = self.page_with_retries().await.map_err(|error| self.failure(error))?;
+            let (head, page) = match self.page_with_retries().await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.skip_what_is_gone(error).await.map_err(|error| self.failure(error))?;
+                    continue;
+                }
+            };
             let page = self.step(&head, page);
             if page.kept > 0 {
                 return Ok(Some(page));
@@ -113,9 +114,37 @@ impl Reader {
         Ok(None)
     }
 
-    /// Where the next page begins.
-    pub fn cursor(&self) -> &Cursor {
-        &self.range.begin
+    /// Goes on where logs still begin, if `error` says that the position is gone (`reference/sls.md` §7, "InvalidCursor"): what has left the
+    /// retention comes back by no repetition, and the rest of the range must not be lost with it.
+    ///
+    /// # Errors
+    /// `error` itself, if it says something else or the position is not gone after all.
+    async fn skip_what_is_gone(&mut self, error: SlsError) -> Result<(), SlsError> {
+        let Some(gone) = error.refusal().filter(|refusal| refusal.class == ErrorClass::CursorGone) else { return Err(error) };
+        let resumed = match gone.is_of_shard() {
+            true => self.range.end.clone(),
+            false => self.oldest().await.ok_or(error)?,
+        };
+        let (from, to) = (self.range.begin.text(), resumed.text());
+        tracing::error!(
+            event = "range_lost",
+            shard = self.shard.id,
+            from,
+            to,
+            "a part of the range has left the retention of the Logstore"
+        );
+        self.finished = resumed.is_at(&self.range.end);
+        self.range.begin = resumed;
+        Ok(())
+    }
+
+    /// The oldest readable position if it lies behind ours, but not behind the end.
+    async fn oldest(&self) -> Option<Cursor> {
+        self.requests.fetch_add(1, Relaxed);
+        let oldest = self.shard.cursor(From::Begin, REQUEST_TIMEOUT.min(self.deadline.left())).await.ok()?;
+        let moved = oldest.compare(&self.range.begin) == Some(Ordering::Greater);
+        let inside = !is_behind(&oldest, &self.range.end);
+        moved.then(|| if inside { oldest } else { self.range.end.clone() })
     }
 
     fn failure(&self, error: SlsError) -> ReadFailure {
@@ -147,7 +176,7 @@ impl Reader {
     }
 
     async fn attempt(&self) -> Result<(PageHead, Page), SlsError> {
-        let expected = self.budget.page(TARGET_PAGE_BYTES).await;
+        let expected = self.budget.take(TARGET_PAGE_BYTES).await;
         let timeout = REQUEST_TIMEOUT.min(self.deadline.left());
         self.requests.fetch_add(1, Relaxed);
         let answer = self.shard.pull(&self.range.begin, &self.range.end, self.count, timeout).await?;
@@ -161,13 +190,13 @@ impl Reader {
     }
 
     /// Refuses a page that is too large before anything is allocated for it, and waits for room for a large one.
-    async fn room_for(&self, head: &PageHead) -> Result<Option<PageAllowance>, SlsError> {
+    async fn room_for(&self, head: &PageHead) -> Result<Option<Allowance>, SlsError> {
         let bytes = head.raw_size.unwrap_or(SOFT_PAGE_BYTES);
         let limit = if self.count > 1 { SOFT_PAGE_BYTES } else { MAX_GROUP_BYTES };
         if bytes > limit {
             return Err(SlsError::TooLarge { bytes, limit });
         }
-        Ok(if bytes > TARGET_PAGE_BYTES { Some(self.budget.page(bytes - TARGET_PAGE_BYTES).await) } else { None })
+        Ok(if bytes > TARGET_PAGE_BYTES { Some(self.budget.take(bytes - TARGET_PAGE_BYTES).await) } else { None })
     }
 
     /// Refuses a page that does not lead on. A part of an attempt, since standing still may pass: the next attempt then moves.
@@ -184,7 +213,7 @@ impl Reader {
 
     /// Moves on by one page: drops groups behind the end, decides whether the end is reached.
     fn step(&mut self, head: &PageHead, mut page: Page) -> Page {
-        self.count = next_count(self.count, page.kept, page.len());
+        self.count = next_count(self.count, page.kept, page.size());
         let past_end = is_behind(&head.next, &self.range.end);
         if head.next.is_at(&self.range.end) || past_end {
             self.finished = true;

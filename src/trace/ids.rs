@@ -4,6 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::gateway::GatewayCall;
 use crate::gateway::envelope::{Envelope, Raw, is_of_collector};
 use crate::sls::{Field, LogRecord};
 
@@ -27,9 +28,10 @@ pub struct Identity {
 }
 
 /// The identity of a record.
-pub fn identity(record: &LogRecord<'_>, envelope: &Envelope<'_>) -> Identity {
+pub fn identity(record: &LogRecord<'_>, call: &GatewayCall<'_>) -> Identity {
+    let envelope = call.envelope;
     let digest = span_digest(record, envelope);
-    let trace_id = logged_trace_id(envelope).unwrap_or_else(|| {
+    let trace_id = logged_trace_id(call).unwrap_or_else(|| {
         let derived = if is_absent(envelope.request_id) { digest } else { sha256(envelope.request_id.unwrap_or_default()) };
         TraceId(first(&derived))
     });
@@ -67,16 +69,20 @@ fn present(raw: Raw<'_>) -> Raw<'_> {
     raw.filter(|raw| !is_absent(Some(raw)))
 }
 
-/// The trace id that the gateway logged: its own field, else the trace context of the caller.
-fn logged_trace_id(envelope: &Envelope<'_>) -> Option<TraceId> {
+/// The trace id that the gateway logged: its own field, else the trace context of the caller, at top level or as a custom member of
+/// `ai_log` (`reference/gateway-logs.md` §7).
+fn logged_trace_id(call: &GatewayCall<'_>) -> Option<TraceId> {
+    let envelope = call.envelope;
     if let Some(raw) = present(envelope.trace_id) {
         return Some(canonical(raw));
     }
-    let text = |raw| std::str::from_utf8(present(raw)?).ok();
-    let from_traceparent = text(envelope.traceparent).and_then(|text| Some(traceparent(text)?.0));
-    let from_b3 = || text(envelope.b3).and_then(|text| hex_trace_id(text.split('-').next()?));
-    let from_header = || text(envelope.x_b3_traceid).and_then(|text| hex_trace_id(text.trim()));
-    from_traceparent.or_else(from_b3).or_else(from_header)
+    let read = |raw: Raw<'_>, names: &[&str], parse: fn(&str) -> Option<TraceId>| {
+        let member = || names.iter().find_map(|name| parse(&call.ai.other(name)?.text()?));
+        present(raw).and_then(|raw| parse(std::str::from_utf8(raw).ok()?)).or_else(member)
+    };
+    read(envelope.traceparent, &["traceparent"], |text| Some(traceparent(text)?.0))
+        .or_else(|| read(envelope.b3, &["b3"], |text| hex_trace_id(text.trim().split('-').next()?)))
+        .or_else(|| read(envelope.x_b3_traceid, &["x_b3_traceid", "x-b3-traceid"], |text| hex_trace_id(text.trim())))
 }
 
 /// A logged text as a trace id: a valid id in any of its forms, else the rule of the Langfuse SDKs for foreign ids
@@ -213,9 +219,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn identity_of(pairs: &[(&str, &str)]) -> Identity {
-        let fields = pairs.iter().map(|(key, value)| Field { key: key.as_bytes(), value: value.as_bytes() }).collect();
+        let mut fields: Vec<_> = pairs.iter().map(|(key, value)| Field { key: key.as_bytes(), value: value.as_bytes() }).collect();
+        fields.push(Field { key: b"question", value: b"q" });
+        fields.push(Field { key: b"response_flags", value: b"-" });
         let record = LogRecord { time: LogTime { seconds: 7, nanoseconds: None }, fields };
-        identity(&record, &Envelope::of(&record))
+        let parsed = crate::gateway::ParsedRecord::of(&record);
+        identity(&record, &parsed.call().unwrap())
     }
 
     fn trace_of(id: &str) -> String {
@@ -283,6 +292,8 @@ mod tests {
         assert_eq!(identity_of(&[("trace_id", "-"), ("traceparent", &parent)]).trace_id.to_string(), id);
         assert_eq!(identity_of(&[("b3", &format!("{id}-00f067aa0ba902b7-1"))]).trace_id.to_string(), id);
         assert_eq!(identity_of(&[("x_b3_traceid", id)]).trace_id.to_string(), id);
+        let member = format!(r#"{{"traceparent":"{parent}"}}"#);
+        assert_eq!(identity_of(&[("trace_id", "-"), ("ai_log", &member)]).trace_id.to_string(), id);
     }
 
     #[test]

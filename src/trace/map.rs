@@ -4,44 +4,44 @@
 //! |---|---|
 //! | trace id, span id, start | `ids`, `time`: the record alone |
 //! | type | the kind of call: tool, agent, embedding, rerank → retriever, all other model calls → generation |
-//! | name | API name, else route; a tool's own name; trace name: API name or route |
-//! | model | as the reply reported it, else as asked for; placeholders of plugins are none |
+//! | name | API name, else route (of an AI route its first three parts, which are the API); a tool's own name; trace name: never a tool's |
+//! | model | as the reply reported it, else as asked for; placeholders of plugins and fragments of JSON are none |
 //! | user, session | `consumer`, `session_id` (never `chat_id`, which names one reply) |
-//! | tags | the operator's, and verdicts with few values: `cache:hit`, `ratelimit:limited`, `safecheck:deny`, `fallback` |
+//! | tags | the operator's, and verdicts with few values: `cache:hit`, `ratelimit:limited`, `safecheck:deny`, `safecheck:mask`, `fallback` |
 //! | level, status message | `outcome` |
-//! | usage | `usage`; zero for a call that failed without counts |
+//! | usage | `usage`; zero without counts where nothing was used: failed, refused, redirected, from the cache |
+//! | input, output | `content` |
 //! | cost | `cost`, if `prices` knows the model; nothing where the application counts the call |
 
 use std::borrow::Cow;
 
-use super::content::{self, content};
+use super::content::content;
 use super::cost::{Charge, cost, is_unpriced};
 use super::ids::identity;
 use super::metadata::{Findings, metadata};
-use super::outcome::{is_denied, outcome};
+use super::outcome::{is_denied, is_masked, outcome, used_nothing};
 use super::ownership::{Place, place};
 use super::settings::{JoinUsage, TraceSettings};
 use super::time::times;
 use super::usage::{Usage, usage};
-use super::{Level, Observation, ObservationType, TraceAttributes, TraceId};
-use crate::gateway::{CallKind, GatewayCall, Value};
+use super::{Observation, ObservationType, TraceAttributes, TraceId};
+use crate::gateway::{CallKind, GatewayCall, Value, json_rpc};
 use crate::sls::LogRecord;
 
 /// The longest user id, session id, name and tag. Characters. The SDKs drop longer ones (`reference/langfuse.md` §7); here they are cut.
-const MAX_ATTRIBUTE_CHARS: usize = 200;
+pub const MAX_ATTRIBUTE_CHARS: usize = 200;
 
 /// What plugins write instead of a model's name (`reference/gateway-logs.md` §4).
 const NO_MODEL: [&str; 4] = ["unknown", "UNKNOWN", "from-cache", "from-security-guard"];
 
 /// The observation of a call.
 pub fn observation<'a>(record: &LogRecord<'_>, call: &GatewayCall<'a>, settings: &'a TraceSettings) -> Observation<'a> {
-    let identity = identity(record, call.envelope);
+    let identity = identity(record, call);
     let place = place(call, identity.trace_id, settings.ownership);
     let times = times(call, record.time);
     let outcome = outcome(call);
-    let usage = usage(call).or_else(|| (outcome.level == Level::Error).then(Usage::zero));
+    let usage = usage(call).or_else(|| used_nothing(call, outcome.level).then(Usage::zero));
     let content = content(call);
-    let cut = content::is_cut(&content);
     let counted = place == Place::Root || settings.join_usage == JoinUsage::Usage;
     let model = model(call).filter(|_| counted);
     let charge = Charge { model: model.as_deref(), usage: usage.as_ref(), level: outcome.level, start_ms: times.start_ms };
@@ -50,8 +50,16 @@ pub fn observation<'a>(record: &LogRecord<'_>, call: &GatewayCall<'a>, settings:
         Some(cost) => cost.source.as_deref(),
         None => is_unpriced(&charge).then_some("none"),
     };
-    let findings = Findings { identity, place, usage: usage.as_ref(), join_usage: settings.join_usage, price_source, cut };
-    let metadata = metadata(call, &findings);
+    let findings = Findings {
+        identity,
+        place,
+        usage: usage.as_ref(),
+        join_usage: settings.join_usage,
+        price_source,
+        model: model.as_deref(),
+        marks: content.marks,
+    };
+    let metadata = metadata(call, findings);
     Observation {
         trace_id: identity.trace_id,
         span_id: identity.span_id,
@@ -103,7 +111,7 @@ fn kind(kind: CallKind) -> ObservationType {
 
 fn name<'a>(call: &GatewayCall<'a>) -> Cow<'a, str> {
     let tool = call.ai.mcp_tool_name.as_ref().filter(|_| call.kind == CallKind::Tool).and_then(Value::text);
-    tool.or_else(|| tool_in_details(call)).map_or_else(|| api_name(call), bounded)
+    tool.or_else(|| tool_in_details(call)).or_else(|| tool_in_body(call)).map_or_else(|| api_name(call), bounded)
 }
 
 /// `mcp:tools/call:<server>/<tool>:result` names the tool where `ai_log` does not.
@@ -113,28 +121,45 @@ fn tool_in_details<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
     path.split_once('/').map(|(_, tool)| Cow::Owned(tool.to_owned()))
 }
 
+fn tool_in_body<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
+    json_rpc::request(call.envelope.request_body).filter(|_| call.kind == CallKind::Tool)?.params?.name
+}
+
 fn api_name<'a>(call: &GatewayCall<'a>) -> Cow<'a, str> {
     let api = call.ai.api.as_ref().and_then(Value::text);
-    let route = || Value::of_field(call.envelope.route_name).and_then(|route| route.text());
+    let route = || Value::of_field(call.envelope.route_name).and_then(|route| route.text()).map(api_of_route);
     api.or_else(route).map_or(Cow::Borrowed("ai-gateway call"), bounded)
 }
 
+/// The first three parts of an AI route name its API (`reference/gateway-logs.md` §3), which a refused call does not log.
+fn api_of_route(route: Cow<'_, str>) -> Cow<'_, str> {
+    match route.match_indices('@').nth(2) {
+        Some((end, _)) => Cow::Owned(route[..end].to_owned()),
+        None => route,
+    }
+}
+
 fn model<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
-    let real = |value: Option<Value<'a>>| value.and_then(|value| value.text()).filter(|name| !NO_MODEL.contains(&name.as_ref()));
+    let is_name = |name: &str| !NO_MODEL.contains(&name) && !name.trim_start().starts_with(['{', '[']);
+    let real = |value: Option<Value<'a>>| value.and_then(|value| value.text()).filter(|name| is_name(name));
     real(call.either(call.envelope.model, &call.ai.model)).or_else(|| real(call.ai.request_model.clone())).map(bounded)
 }
 
 fn trace_attributes<'a>(call: &GatewayCall<'a>, settings: &'a TraceSettings) -> TraceAttributes<'a> {
-    let consumer = call.either(call.envelope.consumer, &call.ai.consumer).and_then(|value| value.text());
     TraceAttributes {
         name: api_name(call),
-        // `none` is the label of callers without authentication (`reference/gateway-logs.md` §10).
-        user_id: consumer.filter(|name| name != "none").map(bounded),
+        user_id: consumer(call).map(bounded),
         session_id: call.ai.session_id.as_ref().and_then(Value::text).map(bounded),
         tags: tags(call, settings),
         release: settings.release.as_deref(),
         version: settings.version.as_deref(),
     }
+}
+
+/// Who called; `none` is the label of callers without authentication (`reference/gateway-logs.md` §10).
+fn consumer<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
+    let named = |value: Option<Value<'a>>| value.and_then(|value| value.text()).filter(|name| name != "none");
+    named(call.ai.consumer.clone()).or_else(|| named(Value::of_field(call.envelope.consumer)))
 }
 
 fn tags<'a>(call: &GatewayCall<'a>, settings: &'a TraceSettings) -> Vec<Cow<'a, str>> {
@@ -146,13 +171,17 @@ fn tags<'a>(call: &GatewayCall<'a>, settings: &'a TraceSettings) -> Vec<Cow<'a, 
     tags.extend(verdict("cache", &call.ai.cache_status));
     tags.extend(verdict("ratelimit", &call.ai.token_ratelimit_status));
     tags.extend(is_denied(call).then_some(Cow::Borrowed("safecheck:deny")));
+    tags.extend(is_masked(call).then_some(Cow::Borrowed("safecheck:mask")));
     tags.extend(call.ai.fallback_from.as_ref().filter(|value| !value.is_absent()).map(|_| Cow::Borrowed("fallback")));
     tags
 }
 
+/// A text cut visibly to what an attribute may hold; one in ASCII stays so (`reference/langfuse.md` §7).
 fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text.char_indices().nth(MAX_ATTRIBUTE_CHARS) {
-        Some(_) => Cow::Owned(text.chars().take(MAX_ATTRIBUTE_CHARS - 1).chain(['…']).collect()),
-        None => text,
+    if text.char_indices().nth(MAX_ATTRIBUTE_CHARS).is_none() {
+        return text;
     }
+    let mark = if text.is_ascii() { "..." } else { "…" };
+    let kept = text.chars().take(MAX_ATTRIBUTE_CHARS - mark.chars().count());
+    Cow::Owned(kept.chain(mark.chars()).collect())
 }

@@ -1,11 +1,15 @@
 //! What people filter on: the gateway's own words under the gateway's own names (`design.md` decision 10), bounded. Pure.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::ids::Identity;
+use super::map::MAX_ATTRIBUTE_CHARS;
+use super::marks::Marks;
 use super::ownership::Place;
 use super::settings::JoinUsage;
-use super::usage::Usage;
+use super::time;
+use super::usage::{self, Usage};
 use crate::gateway::ai_log::Reading;
 use crate::gateway::envelope::Raw;
 use crate::gateway::unescape::unescaped;
@@ -19,6 +23,12 @@ const MAX_KEY_BYTES: usize = 120;
 
 /// How many unknown fields are kept. A gateway configured by hand has a handful.
 const MAX_UNKNOWN: usize = 40;
+
+/// Names that the server uses itself, and such as make it show another framework's data.
+const RESERVED: [&str; 5] = ["attributes", "resourceAttributes", "scope", "langgraph_step", "ls_provider"];
+
+/// Parts of a dotted name with which the server drops an attribute.
+const UNSAFE: [&str; 3] = ["__proto__", "constructor", "prototype"];
 
 /// Key and value, in the order they are shown.
 pub type Metadata<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
@@ -36,26 +46,29 @@ pub struct Findings<'u> {
     pub join_usage: JoinUsage,
     /// Whose price its cost was calculated with; `none` if nobody has one.
     pub price_source: Option<&'u str>,
-    /// A text was cut.
-    pub cut: bool,
+    /// The model that is shown as such.
+    pub model: Option<&'u str>,
+    /// What was done to the content.
+    pub marks: Marks,
 }
 
 /// The metadata of a call.
-pub fn metadata<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>) -> Metadata<'a> {
+pub fn metadata<'a>(call: &GatewayCall<'a>, findings: Findings<'_>) -> Metadata<'a> {
     let mut metadata = Collected::default();
-    of_the_proxy(call, &mut metadata);
-    of_the_plugins(call, findings, &mut metadata);
-    strangers(call, &mut metadata);
-    ours(call, findings, &mut metadata);
+    of_the_proxy(call, findings.identity.trace_id_changed, &mut metadata);
+    of_the_plugins(call, &findings, &mut metadata);
+    unread(call, &findings, &mut metadata);
+    let dropped = strangers(call, &mut metadata);
+    metadata.0.extend(ours(call, findings, dropped).into_metadata());
     metadata.0
 }
 
-fn of_the_proxy<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) {
+fn of_the_proxy<'a>(call: &GatewayCall<'a>, changed: bool, metadata: &mut Collected<'a>) {
     let envelope = call.envelope;
     let fields: [(&'static str, Raw<'a>); 13] = [
         ("request_id", envelope.request_id),
         ("method", envelope.method),
-        ("path", envelope.original_path.or(envelope.path)),
+        ("path", Value::of_field(envelope.original_path).and(envelope.original_path).or(envelope.path)),
         ("authority", envelope.authority),
         ("route_name", envelope.route_name),
         ("cluster_id", envelope.cluster_id),
@@ -70,11 +83,16 @@ fn of_the_proxy<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) {
     for (name, raw) in fields {
         metadata.put(Cow::Borrowed(name), Value::of_field(raw));
     }
+    // A client may send any text as its trace id; the one that it became is the trace's.
+    if changed {
+        metadata.put(Cow::Borrowed("trace_id"), Value::of_field(envelope.trace_id));
+    }
 }
 
 fn of_the_plugins<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Collected<'a>) {
     let ai = &call.ai;
-    let session = (findings.place != Place::Root).then(|| ai.session_id.clone()).flatten();
+    let is_changed = |session: &Value<'_>| session.text().is_some_and(|text| text.chars().nth(MAX_ATTRIBUTE_CHARS).is_some());
+    let session = ai.session_id.clone().filter(|session| findings.place != Place::Root || is_changed(session));
     let members: [(&'static str, Option<Value<'a>>); 11] = [
         ("api", ai.api.clone()),
         ("chat_id", ai.chat_id.clone()),
@@ -93,44 +111,73 @@ fn of_the_plugins<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata:
     }
 }
 
-/// Fields that nobody here knows: an operator's own attributes. Those of content safety are among them, under their own names.
-fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) {
-    let inside = call.ai.others.iter().cloned();
-    let outside =
-        call.envelope.others.iter().map(|field| (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value))));
-    let limit = metadata.0.len() + MAX_UNKNOWN;
-    for (name, value) in inside.chain(outside) {
-        if metadata.0.len() >= limit {
-            metadata.mark("gw_fields_dropped", "true");
-            break;
-        }
-        metadata.put(name, Some(value));
+/// Known values that found no place of their own, because they could not be read or are no more than a placeholder.
+fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Collected<'a>) {
+    let (envelope, ai) = (call.envelope, &call.ai);
+    let model = call.either(envelope.model, &ai.model);
+    let is_shown = model.as_ref().and_then(Value::text).as_deref() == findings.model;
+    metadata.put(Cow::Borrowed("ai_log"), Some(Value::Text(Cow::Borrowed(call.unread))));
+    metadata.put(Cow::Borrowed("model"), model.filter(|_| !is_shown));
+    metadata.put(Cow::Borrowed("start_time"), Value::of_field(envelope.start_time).filter(|start| !time::is_moment(start)));
+    let durations = [
+        ("duration", Value::of_field(envelope.duration)),
+        ("llm_first_token_duration", ai.llm_first_token_duration.clone()),
+        ("llm_service_duration", ai.llm_service_duration.clone()),
+    ];
+    for (name, value) in durations {
+        metadata.put(Cow::Borrowed(name), value.filter(|value| value.milliseconds().is_none()));
+    }
+    for (name, value) in usage::unread(call) {
+        metadata.put(Cow::Borrowed(name), Some(value));
     }
 }
 
-fn ours<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Collected<'a>) {
-    if findings.identity.trace_id_changed {
-        metadata.put(Cow::Borrowed("trace_id"), Value::of_field(call.envelope.trace_id));
+/// Fields that nobody here knows, by name: an operator's own attributes. Verdicts of content safety stand before them and are never left
+/// out. Returns how many were.
+fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize {
+    let outside =
+        call.envelope.others.iter().map(|field| (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value))));
+    let mut all: BTreeMap<Cow<'a, str>, Value<'a>> = outside.collect();
+    for (name, value) in call.ai.others.iter().filter(|(_, value)| !value.is_absent()) {
+        all.insert(name.clone(), value.clone());
     }
-    if call.ai.reading == Reading::Salvaged {
-        metadata.mark("gw_salvaged", "ai_log");
+    all.retain(|_, value| !value.is_absent());
+    let (verdicts, unknown): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| name.starts_with("safec"));
+    let dropped = verdicts.len().saturating_sub(MAX_UNKNOWN) + unknown.len().saturating_sub(MAX_UNKNOWN);
+    for (name, value) in verdicts.into_iter().take(MAX_UNKNOWN).chain(unknown.into_iter().take(MAX_UNKNOWN)) {
+        metadata.put(unreserved(name), Some(value));
     }
-    if findings.cut {
-        metadata.mark("gw_truncated", "true");
+    dropped
+}
+
+/// A name that means something else to Langfuse, or is one of ours, gets a prefix (`reference/langfuse.md` §4, §5, §11).
+fn unreserved(name: Cow<'_, str>) -> Cow<'_, str> {
+    let taken = RESERVED.contains(&name.as_ref()) || name.starts_with("gw_") || name.split('.').any(|part| UNSAFE.contains(&part));
+    if taken { Cow::Owned(format!("log_{}", name.replace('.', "_"))) } else { name }
+}
+
+fn ours(call: &GatewayCall<'_>, findings: Findings<'_>, dropped: usize) -> Marks {
+    let mut marks = findings.marks;
+    if let Reading::Salvaged { read, of } = call.ai.reading {
+        marks.put("gw_salvaged", format!("ai_log: damaged, {read} of {of} bytes read"));
+    }
+    if dropped > 0 {
+        marks.put("gw_fields_dropped", dropped.to_string());
     }
     if let Some(source) = findings.price_source {
-        metadata.0.push((Cow::Borrowed("gw_price_source"), Cow::Owned(source.to_owned())));
+        marks.put("gw_price_source", source);
     }
-    let Some(usage) = findings.usage else { return };
-    if usage.mismatch {
-        metadata.mark("gw_usage_mismatch", "true");
+    let Some(usage) = findings.usage else { return marks };
+    if let Some(logged) = usage.mismatch {
+        marks.put("gw_usage_mismatch", format!("logged {logged}, counted {}", usage.counted()));
     }
     if findings.place != Place::Root && findings.join_usage == JoinUsage::Metadata {
-        metadata
-            .0
-            .extend(usage.buckets.iter().map(|(name, count)| (Cow::Owned(format!("gw_usage_{name}")), Cow::Owned(count.to_string()))));
-        metadata.0.push((Cow::Borrowed("gw_usage_total"), Cow::Owned(usage.total.to_string())));
+        for (bucket, count) in &usage.buckets {
+            marks.put(format!("gw_usage_{bucket}"), count.to_string());
+        }
+        marks.put("gw_usage_total", usage.total.to_string());
     }
+    marks
 }
 
 /// Metadata in the making: no key twice, no absent value, nothing too long.
@@ -144,10 +191,6 @@ impl<'a> Collected<'a> {
         if !key.is_empty() && !self.0.iter().any(|(known, _)| *known == key) {
             self.0.push((key, bounded(text, MAX_VALUE_BYTES)));
         }
-    }
-
-    fn mark(&mut self, key: &'static str, value: &'static str) {
-        self.0.push((Cow::Borrowed(key), Cow::Borrowed(value)));
     }
 }
 

@@ -3,14 +3,17 @@
 //! It knows neither SLS nor Langfuse (`design.md` decision 11): no attribute names, no JSON of anybody's API. The files beside it turn a
 //! [`crate::gateway::GatewayCall`] into it; all judgement about meaning lives in them.
 
+pub mod bodies;
 pub mod content;
 pub mod cost;
 pub mod ids;
 pub mod map;
+pub mod marks;
 pub mod metadata;
 pub mod outcome;
 pub mod ownership;
 pub mod prices;
+pub mod room;
 pub mod settings;
 pub mod time;
 pub mod usage;
@@ -114,6 +117,8 @@ pub enum Payload<'a> {
         leading: Vec<Message<'a>>,
         /// A JSON array, as text.
         logged: Option<Cow<'a, str>>,
+        /// What the request held beside its messages, such as its tools; text where a structure could not be read.
+        extras: Vec<(&'static str, Part<'a>)>,
     },
     /// One message.
     Reply(Message<'a>),
@@ -128,8 +133,8 @@ pub struct Message<'a> {
     pub content: Option<Part<'a>>,
     /// What the model thought before.
     pub thinking: Option<Cow<'a, str>>,
-    /// A JSON array of tool calls, as text.
-    pub tool_calls: Option<Cow<'a, str>>,
+    /// A JSON array of tool calls; text where it could not be read.
+    pub tool_calls: Option<Part<'a>>,
 }
 
 /// A piece of content.

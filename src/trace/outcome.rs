@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Level;
-use crate::gateway::{CallKind, GatewayCall, Value};
+use crate::gateway::{CallKind, GatewayCall, Value, json_rpc};
 
 /// Flags that mean a reply was cut short or never came, by a fault. With status 200 too: the status line of a stream goes out first.
 const FAULTS: [&str; 19] =
@@ -11,6 +11,20 @@ const FAULTS: [&str; 19] =
 
 /// Flags that mean the client went away.
 const CLIENT_GONE: [&str; 3] = ["DC", "DR", "DPE"];
+
+/// What the details say where no flag does: how they begin, and how bad it is (`reference/gateway-logs.md` §8).
+const DETAILS: [(&str, Level); 10] = [
+    ("upstream_reset", Level::Error),
+    ("stream_idle_timeout", Level::Error),
+    ("upstream_max_stream_duration_reached", Level::Error),
+    ("max_duration_timeout", Level::Error),
+    ("response_timeout", Level::Error),
+    ("no_healthy_upstream", Level::Error),
+    ("downstream_remote_disconnect", Level::Warning),
+    ("downstream_local_disconnect", Level::Warning),
+    ("http2.remote_reset", Level::Warning),
+    ("internal_redirect", Level::Warning),
+];
 
 /// The longest part of a logged text that goes into a status message. Bytes.
 const MAX_DETAIL: usize = 300;
@@ -34,8 +48,32 @@ pub fn outcome(call: &GatewayCall<'_>) -> Outcome {
 
 /// True if a plugin of content safety refused the request or the reply, in any of its spellings.
 pub fn is_denied(call: &GatewayCall<'_>) -> bool {
+    let by_model = call.ai.model.as_ref().and_then(Value::text).is_some_and(|model| model == "from-security-guard");
+    by_model || verdicts(call).any(|verdict| verdict.contains("deny"))
+}
+
+/// True if a plugin of content safety covered something in the request or the reply.
+pub fn is_masked(call: &GatewayCall<'_>) -> bool {
+    verdicts(call).any(|verdict| verdict.contains("mask"))
+}
+
+/// True if a token limit refused the call: `limited`, `global_limited`.
+pub fn is_limited(call: &GatewayCall<'_>) -> bool {
+    call.ai.token_ratelimit_status.as_ref().and_then(Value::text).is_some_and(|status| status.contains("limited"))
+}
+
+/// True if no model can have worked for the call: the cache answered, a plugin refused the request, or it went on to another route.
+pub fn used_nothing(call: &GatewayCall<'_>, level: Level) -> bool {
+    let text = |value: Option<Value<'_>>| value.and_then(|value| value.text().map(Cow::into_owned)).unwrap_or_default();
+    let cached = text(call.ai.cache_status.clone()) == "hit" || text(call.ai.model.clone()) == "from-cache";
+    let redirected = text(Value::of_field(call.envelope.response_code_details)) == "internal_redirect";
+    level == Level::Error || cached || redirected || is_limited(call) || is_denied(call)
+}
+
+/// What content safety decided, in lower case. The field's name has misspellings, too.
+fn verdicts<'c>(call: &'c GatewayCall<'_>) -> impl Iterator<Item = String> + 'c {
     let verdicts = call.ai.others.iter().filter(|(key, _)| key.starts_with("safec") && key.ends_with("status"));
-    verdicts.filter_map(|(_, verdict)| verdict.text()).any(|verdict| verdict.contains("deny"))
+    verdicts.filter_map(|(_, verdict)| Some(verdict.text()?.to_lowercase()))
 }
 
 /// What the proxy and the plugins say about the end of a call.
@@ -44,35 +82,42 @@ struct Signs<'a> {
     flags: Cow<'a, str>,
     details: Cow<'a, str>,
     denied: bool,
+    limited: bool,
+    failed_tool: bool,
 }
 
 impl<'a> Signs<'a> {
     fn of(call: &GatewayCall<'a>) -> Self {
         let text = |raw| Value::of_field(raw).and_then(|value| value.text()).unwrap_or_default();
+        let is_tool = call.kind == CallKind::Tool;
         Self {
             code: text(call.envelope.response_code).trim().parse().ok(),
             flags: text(call.envelope.response_flags),
             details: text(call.envelope.response_code_details),
             denied: is_denied(call),
+            limited: is_limited(call),
+            failed_tool: is_tool && json_rpc::response(call.envelope.response_body).is_some_and(|reply| reply.tells_of_an_error()),
         }
     }
 
     fn level(&self, call: &GatewayCall<'_>) -> Level {
-        let failed_tool = call.kind == CallKind::Tool && self.tells_of_a_tool_error();
-        if self.has_flag(&FAULTS) || self.code.is_some_and(|code| code >= 400 && !self.has_flag(&CLIENT_GONE)) || failed_tool {
-            Level::Error
-        } else if self.has_flag(&CLIENT_GONE) || self.code == Some(0) || self.denied || self.details == "internal_redirect" {
-            Level::Warning
-        } else {
-            Level::Default
+        let code = self.code.unwrap_or(200);
+        let client_gone = self.has_flag(&CLIENT_GONE);
+        let failed_tool = self.failed_tool || (call.kind == CallKind::Tool && self.tells_of_a_tool_error());
+        let refused = code >= 500 || (code >= 400 && !client_gone);
+        if self.has_flag(&FAULTS) || refused || failed_tool {
+            return Level::Error;
         }
+        let by_details = DETAILS.iter().find(|(begin, _)| !client_gone && self.details.starts_with(begin)).map(|(_, level)| *level);
+        let early = client_gone || code == 0 || self.denied || self.limited;
+        by_details.unwrap_or(if early { Level::Warning } else { Level::Default })
     }
 
     /// JSON-RPC errors are sent with status 200.
     fn tells_of_a_tool_error(&self) -> bool {
         let details = self.details.as_ref();
         let refused = ["tool_not_allowed", "invalid_tool_name", "not_supported_on_toolset"].iter().any(|reason| details.ends_with(reason));
-        refused || details.starts_with("json_rpc_error") || details.contains(":error")
+        refused || details.starts_with("json_rpc_error") || details.starts_with("mcp:tools/call:error") || details.ends_with(":error")
     }
 
     fn has_flag(&self, flags: &[&str]) -> bool {
@@ -82,9 +127,11 @@ impl<'a> Signs<'a> {
     fn message(&self) -> String {
         let code = self.code.map(|code| if code == 0 { "no response".to_owned() } else { format!("HTTP {code}") });
         let denied = self.denied.then(|| "denied by content safety".to_owned());
+        let limited = (self.limited && !self.details.contains("ratelimit")).then(|| "over the token limit".to_owned());
+        let failed_tool = self.failed_tool.then(|| "the tool reported an error".to_owned());
         let flags = (!self.flags.is_empty()).then(|| format!("flags {}", bounded(&self.flags)));
         let details = (!self.details.is_empty() && self.details != "via_upstream").then(|| bounded(&self.details).to_owned());
-        [code, denied, flags, details].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        [code, denied, limited, failed_tool, flags, details].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -39,6 +39,7 @@ fn logged_parent(call: &GatewayCall<'_>) -> Option<SpanId> {
         .or_else(|| read(envelope.b3, b3).or_else(|| member(call, "b3", b3)))
         .or_else(|| read(envelope.parent_span_id, plain).or_else(|| member(call, "parent_span_id", plain)))
         .or_else(|| read(envelope.x_b3_spanid, plain).or_else(|| member(call, "x_b3_spanid", plain)))
+        .or_else(|| member(call, "x-b3-spanid", plain))
         .or_else(|| read(envelope.span_id, plain).or_else(|| member(call, "span_id", plain)))
 }
 

@@ -26,7 +26,7 @@ pub struct Times {
 pub fn start_ms(call: &GatewayCall<'_>, log_time: LogTime) -> i64 {
     let logged = Value::of_field(call.envelope.start_time).and_then(|text| parse(&text.text()?));
     let derived = || {
-        let duration = milliseconds(&Value::of_field(call.envelope.duration)).unwrap_or(0);
+        let duration = duration(call).unwrap_or(0);
         log_time.milliseconds().map(|end| end.saturating_sub(duration))
     };
     logged.or_else(derived).unwrap_or(0).clamp(0, LAST_MS)
@@ -35,14 +35,23 @@ pub fn start_ms(call: &GatewayCall<'_>, log_time: LogTime) -> i64 {
 /// All times of a call, in order: start ≤ first token ≤ end, whatever the clocks said.
 pub fn times(call: &GatewayCall<'_>, log_time: LogTime) -> Times {
     let start_ms = start_ms(call, log_time);
-    let duration = milliseconds(&Value::of_field(call.envelope.duration)).or_else(|| milliseconds(&call.ai.llm_service_duration));
-    let end_ms = match duration {
+    let end_ms = match duration(call) {
         Some(duration) => start_ms.saturating_add(duration),
         None => log_time.milliseconds().unwrap_or(start_ms),
     };
     let end_ms = end_ms.clamp(start_ms, LAST_MS);
     let first_token = milliseconds(&call.ai.llm_first_token_duration).map(|wait| start_ms.saturating_add(wait).min(end_ms));
     Times { start_ms, end_ms, completion_start_ms: first_token }
+}
+
+/// True for a logged moment that can be read.
+pub fn is_moment(value: &Value<'_>) -> bool {
+    value.text().is_some_and(|text| parse(&text).is_some())
+}
+
+/// How long the call took; the model's part of it where the proxy did not say.
+fn duration(call: &GatewayCall<'_>) -> Option<i64> {
+    milliseconds(&Value::of_field(call.envelope.duration)).or_else(|| milliseconds(&call.ai.llm_service_duration))
 }
 
 fn milliseconds(value: &Option<Value<'_>>) -> Option<i64> {

@@ -14,43 +14,77 @@ pub struct Usage {
     pub buckets: Vec<(&'static str, u64)>,
     /// All tokens.
     pub total: u64,
-    /// The logged total differs from the sum of the buckets.
-    pub mismatch: bool,
+    /// The logged total, if it differs from the sum of the buckets.
+    pub mismatch: Option<u64>,
 }
 
 impl Usage {
     /// A call that certainly used nothing: it was refused or failed. Sent so that no server counts tokens by itself.
     pub fn zero() -> Self {
-        Self { buckets: vec![("input", 0), ("output", 0)], total: 0, mismatch: false }
+        Self { buckets: vec![("input", 0), ("output", 0)], total: 0, mismatch: None }
+    }
+
+    /// The sum of the buckets.
+    pub fn counted(&self) -> u64 {
+        sum(&self.buckets)
     }
 }
 
-/// How a protocol counts.
+/// How a record's counts include each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Counting {
-    /// Cached tokens are part of the input, reasoning tokens of the output (OpenAI and all that copy it).
-    Inclusive,
-    /// Cache reads and writes come on top of the input (Claude).
-    CacheOnTop,
-    /// Thoughts come on top of the output (Gemini).
-    ThoughtsOnTop,
+struct Counting {
+    /// Cache reads and writes are part of the input.
+    cache_inside: bool,
+    /// Thoughts are part of the output.
+    thoughts_inside: bool,
 }
+
+/// OpenAI and all that copy it.
+const INCLUSIVE: Counting = Counting { cache_inside: true, thoughts_inside: true };
+
+/// Claude.
+const CACHE_ON_TOP: Counting = Counting { cache_inside: false, thoughts_inside: true };
+
+/// Gemini.
+const THOUGHTS_ON_TOP: Counting = Counting { cache_inside: true, thoughts_inside: false };
 
 /// Details of one side: names and counts.
 type Details = BTreeMap<String, u64>;
+
+/// Details that are buckets of their own: side, the names they have in the protocols, the bucket. The first name that is there counts.
+const DETAILS: [(Side, &[&str], &str); 10] = [
+    (Side::Input, &["cached_tokens", "cache_read_input_tokens", "cached_content_token_count"], "input_cached_tokens"),
+    (Side::Input, &["cache_creation_input_tokens"], "input_cache_creation"),
+    (Side::Input, &["audio_tokens"], "input_audio_tokens"),
+    (Side::Input, &["image_tokens"], "input_image_tokens"),
+    (Side::Input, &["video_tokens"], "input_video_tokens"),
+    (Side::Input, &["tool_use_prompt_token_count"], "input_tool_use_tokens"),
+    (Side::Output, &["reasoning_tokens", "thoughts_token_count"], "output_reasoning_tokens"),
+    (Side::Output, &["audio_tokens"], "output_audio_tokens"),
+    (Side::Output, &["image_tokens"], "output_image_tokens"),
+    (Side::Output, &["video_tokens"], "output_video_tokens"),
+];
+
+/// Details that say how others are made up and are no tokens beside them.
+const COVERED: [&str; 2] = ["text_tokens", "accepted_prediction_tokens"];
+
+/// The two sides of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Input,
+    Output,
+}
 
 /// The logged counts of one call.
 struct Counts {
     input: Option<u64>,
     output: Option<u64>,
     total: Option<u64>,
-    cached: Option<u64>,
-    cache_creation: Option<u64>,
-    /// Reasoning tokens under the name of a protocol that counts them beside the output.
-    thoughts: Option<u64>,
-    reasoning: Option<u64>,
-    input_audio: Option<u64>,
-    output_audio: Option<u64>,
+    /// By bucket, in the order of [`DETAILS`].
+    details: Vec<(Side, &'static str, u64)>,
+    /// Names that only the protocol of Claude, or of Gemini, has.
+    claude: bool,
+    gemini: bool,
 }
 
 /// The usage of a call; `None` where the log has no counts.
@@ -59,74 +93,131 @@ pub fn usage(call: &GatewayCall<'_>) -> Option<Usage> {
     if counts.input.is_none() && counts.output.is_none() && counts.total.is_none() {
         return None;
     }
-    let buckets = counts.buckets(counts.counting(call));
-    let sum = buckets.iter().fold(0u64, |sum, (_, count)| sum.saturating_add(*count));
+    let buckets = counts.buckets(counts.counting(&kind::path(call.envelope)));
+    let sum = sum(&buckets);
     let logged = counts.total.unwrap_or(sum);
+    // A side that was not logged is no disagreement about the total, unless the other side alone is larger.
+    let complete = counts.input.is_some() && counts.output.is_some();
+    let mismatch = (logged < sum || (complete && logged != sum)).then_some(logged);
     // A smaller total than its parts would hide tokens; a larger one knows of tokens that the parts do not name.
-    Some(Usage { buckets, total: logged.max(sum), mismatch: logged != sum })
+    Some(Usage { buckets, total: logged.max(sum), mismatch })
+}
+
+/// Logged values that are no counts, and details that are no buckets, under the names of the log.
+pub fn unread<'a>(call: &GatewayCall<'a>) -> Vec<(&'static str, Value<'a>)> {
+    let (envelope, ai) = (call.envelope, &call.ai);
+    let counts = [
+        ("input_token", call.either(envelope.input_token, &ai.input_token)),
+        ("output_token", call.either(envelope.output_token, &ai.output_token)),
+        ("total_token", ai.total_token.clone()),
+        ("cached_tokens", ai.cached_tokens.clone()),
+        ("reasoning_tokens", ai.reasoning_tokens.clone()),
+    ];
+    let unreadable = counts.into_iter().filter_map(|(name, value)| Some((name, value?))).filter(|(_, value)| value.count().is_none());
+    let details =
+        [("input_token_details", &ai.input_token_details, Side::Input), ("output_token_details", &ai.output_token_details, Side::Output)];
+    let unknown = details.into_iter().filter_map(|(name, value, side)| {
+        let value = value.clone().filter(|value| !value.is_absent() && !has_buckets_only(value, side))?;
+        Some((name, value))
+    });
+    unreadable.chain(unknown).collect()
+}
+
+fn sum(buckets: &[(&'static str, u64)]) -> u64 {
+    buckets.iter().fold(0u64, |sum, (_, count)| sum.saturating_add(*count))
+}
+
+/// True if the details hold nothing but what becomes a bucket or is part of one. Zero says nothing.
+fn has_buckets_only(value: &Value<'_>, side: Side) -> bool {
+    let known = |name: &str| COVERED.contains(&name) || DETAILS.iter().any(|(of, names, _)| *of == side && names.contains(&name));
+    let members = value.json().and_then(|json| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&json).ok());
+    members.is_some_and(|members| members.iter().all(|(name, value)| known(name) || value == 0 || value.is_null()))
 }
 
 impl Counts {
     fn of(call: &GatewayCall<'_>) -> Self {
         let ai = &call.ai;
         let count = |value: Option<Value<'_>>| value.and_then(|value| value.count());
-        let (input, output) = (
+        let mut sides = [
             details(call, "input_token_details", &ai.input_token_details),
             details(call, "output_token_details", &ai.output_token_details),
-        );
-        let first = |side: &Details, names: &[&str]| names.iter().find_map(|name| side.get(*name).copied());
+        ];
+        // The copies beside the details serve where these are missing.
+        let copies = [(0, "cached_tokens", &ai.cached_tokens), (1, "reasoning_tokens", &ai.reasoning_tokens)];
+        for (side, name, value) in copies {
+            let named = DETAILS
+                .iter()
+                .find(|(_, names, _)| names[0] == name)
+                .is_some_and(|(_, names, _)| names.iter().any(|name| sides[side].contains_key(*name)));
+            if let Some(copy) = count(value.clone()).filter(|_| !named) {
+                sides[side].insert(name.to_owned(), copy);
+            }
+        }
+        let [input, output] = &sides;
+        let found = DETAILS.iter().filter_map(|(side, names, bucket)| {
+            let details = if *side == Side::Input { input } else { output };
+            names.iter().find_map(|name| details.get(*name)).map(|count| (*side, *bucket, *count))
+        });
         Self {
             input: count(call.either(call.envelope.input_token, &ai.input_token)),
             output: count(call.either(call.envelope.output_token, &ai.output_token)),
             total: count(ai.total_token.clone()),
-            cached: first(&input, &["cached_tokens", "cache_read_input_tokens", "cached_content_token_count"])
-                .or(count(ai.cached_tokens.clone())),
-            cache_creation: first(&input, &["cache_creation_input_tokens"]),
-            thoughts: first(&output, &["thoughts_token_count"]),
-            reasoning: first(&output, &["thoughts_token_count", "reasoning_tokens"]).or(count(ai.reasoning_tokens.clone())),
-            input_audio: first(&input, &["audio_tokens"]),
-            output_audio: first(&output, &["audio_tokens"]),
+            details: found.collect(),
+            claude: input.contains_key("cache_read_input_tokens"),
+            gemini: output.contains_key("thoughts_token_count"),
         }
     }
 
-    /// The protocol by its path, else by the only reading under which the logged total adds up.
-    fn counting(&self, call: &GatewayCall<'_>) -> Counting {
-        let path = kind::path(call.envelope);
-        if path.ends_with("/messages") || self.cache_creation.is_some() || self.adds_up_with_cache() {
-            Counting::CacheOnTop
-        } else if self.thoughts.is_some() || path.contains(":generateContent") || path.contains(":streamGenerateContent") {
-            Counting::ThoughtsOnTop
-        } else {
-            Counting::Inclusive
+    /// The protocol by its path; elsewhere the only reading under which the logged total adds up, else the one of the names.
+    fn counting(&self, path: &str) -> Counting {
+        if path.trim_end_matches('/').ends_with("/messages") {
+            return CACHE_ON_TOP;
         }
-    }
-
-    fn adds_up_with_cache(&self) -> bool {
-        let (Some(input), Some(output), Some(total), Some(cached)) = (self.input, self.output, self.total, self.cached) else {
-            return false;
+        let by_name = match () {
+            () if self.gemini || path.contains(":generateContent") || path.contains(":streamGenerateContent") => THOUGHTS_ON_TOP,
+            () if self.claude || self.cache_exceeds_the_input() => CACHE_ON_TOP,
+            () => INCLUSIVE,
         };
-        cached > 0 && cached > input && total == input.saturating_add(output).saturating_add(cached)
+        // Compatible interfaces count inclusively under the names of other protocols; where several readings add up, the name decides.
+        let neither = Counting { cache_inside: false, thoughts_inside: false };
+        let readings = [by_name, INCLUSIVE, CACHE_ON_TOP, THOUGHTS_ON_TOP, neither];
+        readings.into_iter().find(|reading| self.adds_up(*reading)).unwrap_or(by_name)
+    }
+
+    fn cache_exceeds_the_input(&self) -> bool {
+        self.input.is_some_and(|input| self.cache() > input)
+    }
+
+    fn cache(&self) -> u64 {
+        self.bucket("input_cached_tokens").saturating_add(self.bucket("input_cache_creation"))
+    }
+
+    fn bucket(&self, name: &str) -> u64 {
+        self.details.iter().find(|(_, bucket, _)| *bucket == name).map_or(0, |(_, _, count)| *count)
+    }
+
+    /// True if the logged total is the sum of the buckets, and no part is larger than its whole.
+    fn adds_up(&self, counting: Counting) -> bool {
+        self.total.is_some_and(|total| sum(&self.buckets(counting)) == total)
     }
 
     fn buckets(&self, counting: Counting) -> Vec<(&'static str, u64)> {
-        let inside = |parts: [Option<u64>; 2]| parts.into_iter().flatten().fold(0u64, u64::saturating_add);
-        let in_input =
-            if counting == Counting::CacheOnTop { inside([self.input_audio, None]) } else { inside([self.cached, self.input_audio]) };
-        let in_output = if counting == Counting::ThoughtsOnTop {
-            inside([self.output_audio, None])
-        } else {
-            inside([self.reasoning, self.output_audio])
+        let is_inside = |bucket: &str| match bucket {
+            "input_cached_tokens" | "input_cache_creation" => counting.cache_inside,
+            "output_reasoning_tokens" => counting.thoughts_inside,
+            "input_tool_use_tokens" => false,
+            _ => true,
         };
-        let buckets = [
-            ("input", self.input.map(|input| input.saturating_sub(in_input))),
-            ("input_cached_tokens", self.cached),
-            ("input_cache_creation", self.cache_creation),
-            ("input_audio_tokens", self.input_audio),
-            ("output", self.output.map(|output| output.saturating_sub(in_output))),
-            ("output_reasoning_tokens", self.reasoning),
-            ("output_audio_tokens", self.output_audio),
-        ];
-        buckets.into_iter().filter_map(|(name, count)| Some((name, count?))).collect()
+        let of_side = |side: Side| self.details.iter().filter(move |(of, _, _)| *of == side);
+        let inside = |side: Side| {
+            of_side(side).filter(|(_, bucket, _)| is_inside(bucket)).fold(0u64, |sum, (_, _, count)| sum.saturating_add(*count))
+        };
+        let mut buckets = Vec::with_capacity(self.details.len() + 2);
+        for (side, name, count) in [(Side::Input, "input", self.input), (Side::Output, "output", self.output)] {
+            buckets.extend(count.map(|count| (name, count.saturating_sub(inside(side)))));
+            buckets.extend(of_side(side).map(|(_, bucket, count)| (*bucket, *count)));
+        }
+        buckets
     }
 }
 
@@ -158,7 +249,7 @@ mod tests {
     }
 
     fn agreed(buckets: &[(&'static str, u64)], total: u64) -> Option<Usage> {
-        Some(Usage { buckets: buckets.to_vec(), total, mismatch: false })
+        Some(Usage { buckets: buckets.to_vec(), total, mismatch: None })
     }
 
     const CHAT: &str = "/v1/chat/completions";
@@ -205,8 +296,8 @@ mod tests {
     #[test]
     fn a_total_that_does_not_add_up_is_marked_and_never_smaller_than_its_parts() {
         let larger = usage_of(CHAT, r#"{"input_token":10,"output_token":5,"total_token":100}"#).unwrap();
-        assert_eq!((larger.total, larger.mismatch), (100, true));
+        assert_eq!((larger.total, larger.mismatch, larger.counted()), (100, Some(100), 15));
         let smaller = usage_of(CHAT, r#"{"input_token":10,"output_token":5,"total_token":1}"#).unwrap();
-        assert_eq!((smaller.total, smaller.mismatch), (15, true));
+        assert_eq!((smaller.total, smaller.mismatch), (15, Some(1)));
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseEmulator, LangfuseWorld, When};
 use sls_to_langfuse::emulator::sls::{AccessKey, Action, Grant, Operation, ShardSpec};
 use sls_to_langfuse::sls::cursor::Cursor;
+use sls_to_langfuse::sls::wire;
 
 use crate::records::{Prepared, chat, chat_saying, chats, group, request_id, response};
 use crate::support::{Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, event, ordinary_settings};
@@ -89,12 +90,13 @@ async fn an_answer_that_drips_is_waited_for() {
 #[tokio::test]
 async fn what_stays_wrong_fails_the_call_and_leaves_everything_undone() {
     let mut cases = tokio::task::JoinSet::new();
-    for fault in [
-        Fault::RateLimited { retry_after: 0 },
-        Fault::status(500),
-        Fault::Reset,
-        Fault::HalfJson200,
-        Fault::answer(403, "text/html", "<html>blocked by the firewall</html>"),
+    // What may be about the content costs one empty request more, which tells an outage.
+    for (fault, probes) in [
+        (Fault::RateLimited { retry_after: 0 }, 0),
+        (Fault::status(500), 1),
+        (Fault::Reset, 0),
+        (Fault::HalfJson200, 0),
+        (Fault::answer(403, "text/html", "<html>blocked by the firewall</html>"), 1),
     ] {
         cases.spawn(async move {
             let world = World::of(chats(1, 3), &[]).await;
@@ -102,8 +104,8 @@ async fn what_stays_wrong_fails_the_call_and_leaves_everything_undone() {
             let answer = invoke(&world).await;
             assert_eq!(answer.failure(), ("langfuse_unavailable", "deliver"), "{fault:?}");
             assert_eq!([answer.count("undone"), answer.count("shipLines")], [3, 0], "{fault:?}");
-            assert_eq!([answer.count("requests"), answer.count("retries")], [5, 4], "{fault:?}");
-            assert_eq!(world.posts().len(), 5, "{fault:?}");
+            assert_eq!([answer.count("requests"), answer.count("retries")], [5 + probes, 4], "{fault:?}");
+            assert_eq!(world.posts().len() as u64, 5 + probes, "{fault:?}");
             // Nothing is remembered against a server that was only down.
             world.langfuse.clear_script();
             invoke(&world).await.assert_success();
@@ -249,8 +251,11 @@ async fn a_destination_that_refuses_everything_makes_no_dead_letters() {
         // Down to one record, and one request without any: no further.
         assert_eq!(answer.count("requests"), 6, "{status}");
         assert!(world.function.events("dead_letter").is_empty(), "{status}");
+        // A warm instance leaves such a host alone; another one finds it mended.
+        assert_eq!(invoke(&world).await.count("requests"), 0, "{status}");
         world.langfuse.clear_script();
-        invoke(&world).await.assert_success();
+        let other = Function::start(&ordinary_settings(&world.langfuse.base_url(), &world.sls.endpoint())).await;
+        other.invoke(&event(0, SEED, SEED + 1)).await.assert_success();
         assert_eq!(world.langfuse.observations().len(), 16, "{status}");
     }
 }
@@ -489,4 +494,71 @@ async fn a_pull_that_fails_waits_for_what_is_on_its_way() {
         [601, 512, 89, 1]
     );
     assert_eq!(world.langfuse.observations().len(), 512);
+}
+
+/// The span of a record, as it will be delivered: taken from the stand-in after a first, good delivery.
+async fn span_of(number: usize, groups: Vec<wire::LogGroup>) -> String {
+    let whole = event(0, SEED, SEED + groups.len() as u64);
+    let world = World::of(groups, &[]).await;
+    world.function.invoke(&whole).await.assert_success();
+    world.langfuse.observations().into_iter().find(|row| row.metadata["request_id"] == request_id(number)).unwrap().span_id
+}
+
+#[tokio::test]
+async fn what_keeps_failing_alone_stays_undone_while_its_neighbours_arrive_and_are_not_sent_again() {
+    for fault in [Fault::status(500), Fault::answer(403, "text/html", "<html>blocked</html>")] {
+        let groups = || chats(8, 8);
+        let poisoned = span_of(20, groups()).await;
+        let world = World::of(groups(), &[]).await;
+        world.langfuse.refuse_when(When::ingest().and(When::span(&poisoned)), fault.clone());
+        let event = event(0, SEED, SEED + 8);
+        let answer = world.function.invoke(&event).await;
+        answer.assert_balanced();
+        assert_eq!(answer.failure(), ("langfuse_unavailable", "deliver"), "{fault:?}");
+        assert_eq!([answer.count("shipLines"), answer.count("undone"), answer.count("resumed")], [63, 1, 0], "{fault:?}");
+        let before = world.langfuse.arrivals().len();
+        let again = world.function.invoke(&event).await;
+        assert_eq!([again.count("shipLines"), again.count("resumed"), again.count("undone")], [63, 63, 1], "{fault:?}");
+        assert_eq!(world.langfuse.arrivals().len(), before, "nothing was sent twice");
+        world.langfuse.clear_script();
+        let healed = world.function.invoke(&event).await;
+        healed.assert_success();
+        assert_eq!([healed.count("shipLines"), healed.count("resumed")], [64, 63], "{fault:?}");
+        assert!(world.langfuse.duplicates().is_empty());
+        // The range is done and forgotten: whoever asks for it again gets all of it.
+        assert_eq!(world.function.invoke(&event).await.count("resumed"), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_old_range_gives_up_what_keeps_failing_alone_and_never_in_an_outage() {
+    let poisoned = span_of(3, chats(4, 4)).await;
+    let world = World::of(chats(4, 4), &[]).await;
+    let mut old = event(0, SEED, SEED + 4);
+    old["cursorTime"] = json!(old["cursorTime"].as_i64().unwrap() - 7 * 3600);
+    world.langfuse.refuse_when(When::ingest(), Fault::status(503));
+    let outage = world.function.invoke(&old).await;
+    assert_eq!((outage.failure(), outage.count("undone")), (("langfuse_unavailable", "deliver"), 16));
+    assert_eq!(outage.report()["deadLettered"], json!({}));
+    world.langfuse.clear_script();
+    world.langfuse.refuse_when(When::ingest().and(When::span(&poisoned)), Fault::status(500));
+    let answer = world.function.invoke(&old).await;
+    answer.assert_success();
+    assert_eq!((answer.count("shipLines"), &answer.report()["deadLettered"]), (15, &json!({"gave_up": 1})));
+    let letter = &world.function.events("dead_letter")[0];
+    assert_eq!(
+        (letter["reason"].as_str(), letter["status"].as_u64(), letter["spanId"].as_str()),
+        (Some("gave_up"), Some(500), Some(poisoned.as_str()))
+    );
+}
+
+#[tokio::test]
+async fn with_the_give_up_rule_off_nothing_is_given_up_however_old() {
+    let poisoned = span_of(0, chats(1, 4)).await;
+    let world = World::of(chats(1, 4), &[("GIVE_UP_AFTER", "off")]).await;
+    let mut old = event(0, SEED, SEED + 1);
+    old["cursorTime"] = json!(1);
+    world.langfuse.refuse_when(When::ingest().and(When::span(&poisoned)), Fault::status(500));
+    let answer = world.function.invoke(&old).await;
+    assert_eq!([answer.count("shipLines"), answer.count("undone")], [3, 1]);
 }

@@ -12,6 +12,8 @@ mod cli;
 mod delivery;
 mod deploy_files;
 mod fc_invoke;
+mod gateway_corpus;
+mod gateway_properties;
 mod ingestion;
 mod load;
 mod pull;

@@ -203,7 +203,6 @@ async fn what_no_retry_can_change_is_asked_for_once() {
         (refusal(401, "Unauthorized", "denied by sts or ram"), "sls_refused"),
         (refusal(404, "LogStoreNotExist", "no such Logstore"), "sls_refused"),
         (refusal(403, "ProjectForbidden", "overdue"), "sls_refused"),
-        (refusal(400, "InvalidCursor", "Cursor is not valid"), "sls_cursor_gone"),
         (refusal(401, "Unauthorized", "The security token you provided has expired."), "sls_credentials_expired"),
     ] {
         let name = format!("{fault:?}");
@@ -217,14 +216,36 @@ async fn what_no_retry_can_change_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn a_range_that_has_expired_fails_in_the_stage_pull() {
+async fn what_has_left_the_retention_is_told_and_the_rest_of_the_range_arrives() {
     let world = World::of(chats(5, 1), &[]).await;
     world.sls.expire_before(PROJECT, LOGSTORE, 0, 2).unwrap();
     let answer = world.invoke().await;
-    answer.assert_balanced();
-    assert_eq!((answer.failure(), answer.count("slsRequests")), (("sls_cursor_gone", "pull"), 1));
+    answer.assert_success();
+    assert_eq!([answer.count("shipLines"), answer.count("slsRequests")], [3, 3]);
+    let lost = world.function.events("range_lost");
+    assert_eq!((lost[0]["from"].as_str(), lost[0]["to"].as_str()), (Some(cursor(SEED).as_str()), Some(cursor(SEED + 2).as_str())));
+}
+
+#[tokio::test]
+async fn a_range_that_is_gone_whole_is_told_and_left_behind() {
+    let world = World::of(chats(5, 1), &[]).await;
+    world.sls.expire_before(PROJECT, LOGSTORE, 0, 5).unwrap();
+    let expired = world.invoke().await;
+    expired.assert_success();
     let of_another_shard = world.function.invoke(&event(7, SEED, SEED + 5)).await;
-    assert_eq!(of_another_shard.failure(), ("sls_cursor_gone", "pull"));
+    of_another_shard.assert_success();
+    let lost: Vec<_> = world.function.events("range_lost").iter().map(|line| line["to"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(lost, [cursor(SEED + 5), cursor(SEED + 5)]);
+}
+
+#[tokio::test]
+async fn a_position_that_is_refused_although_it_is_kept_fails_the_call() {
+    let world = World::of(chats(5, 1), &[]).await;
+    pull(&world, refusal(400, "InvalidCursor", "Cursor is not valid"));
+    let answer = world.invoke().await;
+    answer.assert_balanced();
+    assert_eq!((answer.failure(), answer.count("slsRequests")), (("sls_cursor_gone", "pull"), 2));
+    assert!(world.function.events("range_lost").is_empty());
 }
 
 #[tokio::test]
@@ -281,7 +302,7 @@ async fn a_page_of_too_many_bytes_is_asked_for_with_fewer_groups() {
     answer.assert_success();
     assert_eq!(answer.report()["skipped"], json!({"not_a_gateway_log": 10}));
     let counts: Vec<_> = world.sls.requests().iter().map(|request| request.parameter("count").unwrap().to_owned()).collect();
-    assert_eq!(counts, ["10", "2", "2", "2", "2", "2"]);
+    assert_eq!(counts, [vec!["10"], vec!["1"; 10]].concat());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Advice on texts: what is not logged, and what arrives damaged. Pure.
 
 use super::{Advice, Call};
-use crate::gateway::ai_log::Reading;
+use crate::explain::origins::origins;
 
 /// How texts are switched on.
 const SWITCH_ON: &str = "log contents: the conversation group of the AI log policy, or `use_default_attributes: true` of ai-statistics";
@@ -48,13 +48,16 @@ pub(super) fn messages(call: &Call<'_, '_>) -> Option<Advice> {
     let asked = call.text("ai_log.question").or_else(|| call.text("question")).is_some();
     let chat = call.has("input") && call.is_of(&["generation", "agent"]);
     let advice = "log the attribute `messages` (ai-statistics) to see the whole conversation";
-    (chat && asked && !single).then(|| Advice::some("messages", advice, "question holds the last message of the request only")).flatten()
+    let whole = origins(call.0, "input").iter().any(|source| source.name == "request_body");
+    (chat && asked && !single && !whole)
+        .then(|| Advice::some("messages", advice, "question holds the last message of the request only"))
+        .flatten()
 }
 
 pub(super) fn salvaged(call: &Call<'_, '_>) -> Option<Advice> {
     let advice = "raise the collector's limit for one value or line, or lower `value_length_limit` of ai-statistics below it";
     let because = "ai_log breaks off or is damaged: only what stands before the damage was read";
-    (call.0.places.reading == Reading::Salvaged).then(|| Advice::some("ai_log", advice, because)).flatten()
+    call.0.places.is_damaged().then(|| Advice::some("ai_log", advice, because)).flatten()
 }
 
 pub(super) fn seam(call: &Call<'_, '_>) -> Option<Advice> {

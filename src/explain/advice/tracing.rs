@@ -12,7 +12,7 @@ const PARENTS: &str = "log the caller's `traceparent` header";
 pub(super) fn trace(call: &Call<'_, '_>) -> Option<Advice> {
     let contexts = ["traceparent", "b3", "x_b3_traceid", "x-b3-traceid"];
     let named = call.text("trace_id").is_some_and(|id| id.bytes().any(|byte| !matches!(byte, b'0' | b'-')));
-    if named || contexts.iter().any(|name| call.text(name).is_some()) {
+    if named || contexts.iter().any(|name| call.text(name).or_else(|| call.text(&format!("ai_log.{name}"))).is_some()) {
         return None;
     }
     let advice = "switch on tracing at the gateway, or log the header that carries the caller's trace id as trace_id";

@@ -163,7 +163,7 @@ fn a_logged_field_cannot_pose_as_the_real_type() {
     let tool = with(with(sample(1), "ai_log", r#"{"mcp_tool_name":"weather"}"#), "gw_type", "forged");
     let request = events(&span_of(&tool, &TraceSettings::default()), UNTYPED).unwrap();
     let text = String::from_utf8(request.json).unwrap();
-    assert_eq!((text.matches(r#""gw_type":"tool""#).count(), text.matches(r#""gw_type":"forged""#).count()), (1, 1));
+    assert_eq!((text.matches(r#""gw_type":"tool""#).count(), text.matches(r#""log_gw_type":"forged""#).count()), (1, 2));
     let sent: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(sent["batch"][1]["body"]["metadata"]["gw_type"], "tool");
 }

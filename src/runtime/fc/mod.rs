@@ -25,6 +25,9 @@ use crate::error::{Failure, Stage};
 use crate::handler::Handled;
 use marks::{Hook, Marked};
 
+/// How long no connection is accepted after one could not be: without a pause the log would fill with the same line.
+const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// The largest event of a synchronous call. Bytes (`reference/function-compute.md` §1.4).
 const MAX_EVENT_BYTES: usize = 32 * 1024 * 1024;
 
@@ -44,7 +47,10 @@ pub async fn serve(listener: TcpListener, application: Arc<dyn Application>, mut
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => { connections.spawn(connection(stream, application.clone(), stopping.clone())); }
                 // Out of file handles, or a peer that left in the queue: neither ends the server.
-                Err(error) => tracing::warn!(event = "accept", %error, "a connection could not be accepted"),
+                Err(error) => {
+                    tracing::warn!(event = "accept", %error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             },
             Some(_) = connections.join_next() => {}
             () = stopped(&mut stopping) => break,

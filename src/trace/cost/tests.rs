@@ -19,7 +19,7 @@ const OFF_PEAK_MS: i64 = PEAK_MS + 3 * 3_600_000;
 static BOOK: LazyLock<PriceBook> = LazyLock::new(|| book(Region::Cn));
 
 fn used(buckets: &[(&'static str, u64)]) -> Usage {
-    Usage { buckets: buckets.to_vec(), total: buckets.iter().fold(0, |sum, (_, tokens)| sum.saturating_add(*tokens)), mismatch: false }
+    Usage { buckets: buckets.to_vec(), total: buckets.iter().fold(0, |sum, (_, tokens)| sum.saturating_add(*tokens)), mismatch: None }
 }
 
 fn book(region: Region) -> PriceBook {
@@ -161,7 +161,7 @@ fn tokens_without_a_price_leave_the_cost_unknown() {
     assert_eq!(cost(&[("input", 10), ("input_audio_tokens", 5), ("output", 1)]), None);
     assert_eq!(cost(&[("input", 10), ("output", 1), ("output_audio_tokens", 5)]), None);
     assert!(cost(&[("input", 10), ("input_audio_tokens", 0), ("output", 1)]).is_some());
-    let total_alone = Usage { buckets: Vec::new(), total: 100, mismatch: true };
+    let total_alone = Usage { buckets: Vec::new(), total: 100, mismatch: Some(100) };
     assert_eq!(Cost::of(&total_alone, &book.price("qwen-plus").unwrap(), 7.1, PEAK_MS), None);
 }
 

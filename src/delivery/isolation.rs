@@ -1,0 +1,88 @@
+//! What becomes of requests that the destination refuses, or that keep failing while others of the call are accepted: they are divided until
+//! the guilty observation is alone, so that its neighbours arrive (`design.md` decision 5).
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::call::{CallDelivery, Sent};
+use super::job::{Job, LastAttempt, Shipment};
+use super::verdict::{Block, Verdict};
+use super::{DeadLetterReason, Outcome, failures};
+use crate::error::Failure;
+
+/// How often a part of a failing request is sent: one repetition, since the whole has had all its attempts.
+const ATTEMPTS_OF_A_PART: u32 = 2;
+
+/// How many failing requests are divided while the destination has accepted nothing but an empty one: beyond them it is an outage in which
+/// dividing would only cost time.
+const MAX_FRUITLESS: u32 = 3;
+
+impl CallDelivery {
+    /// Settles a lone observation that the destination refuses.
+    pub(super) async fn give_up(
+        &self,
+        shipment: &mut Shipment<'_>,
+        job: Job,
+        reason: DeadLetterReason,
+        status: u16,
+    ) -> Result<Vec<Job>, Failure> {
+        self.prove_health(shipment, &job, status).await?;
+        shipment.settle(job.run, Outcome::DeadLetter { reason, status });
+        Ok(Vec::new())
+    }
+
+    /// Divides a job that has used up its attempts, if the destination takes others; alone, it stays undone or, in an old range, is given up.
+    ///
+    /// # Errors
+    /// If this may be an outage: it says nothing about the content, or nobody knows whether the destination takes anything.
+    pub(super) async fn isolate(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+        let exhausted = failures::exhausted(&self.destination, job.last, job.attempt);
+        if !speaks_of_content(job.last) || self.state.stopped.load(Relaxed) || !self.takes_others(shipment, &job).await {
+            return Err(exhausted);
+        }
+        if job.run.len() > 1 {
+            return Ok(job.halves().map(|half| Job { limit: ATTEMPTS_OF_A_PART, ..half }).into());
+        }
+        match job.last {
+            LastAttempt::Answered(status) if self.gives_up && self.state.accepted.load(Relaxed) => {
+                shipment.settle(job.run, Outcome::DeadLetter { reason: DeadLetterReason::GaveUp, status });
+            }
+            _ => shipment.leave(exhausted),
+        }
+        Ok(Vec::new())
+    }
+
+    async fn takes_others(&self, shipment: &mut Shipment<'_>, job: &Job) -> bool {
+        if self.state.accepted.load(Relaxed) {
+            return true;
+        }
+        let fruitful = self.state.fruitless.fetch_add(1, Relaxed) < MAX_FRUITLESS;
+        fruitful && self.prove_health(shipment, job, 0).await.is_ok()
+    }
+
+    /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
+    /// every request never turns a whole range into dead letters.
+    async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Failure> {
+        if self.state.healthy.load(Relaxed) {
+            return Ok(());
+        }
+        match self.send(shipment, &Job::first(0..0, job.api)).await {
+            Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
+            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1)),
+            Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1)),
+            Sent::Whole(status, Verdict::Blocked(block)) => Err(self.blocked(status, &block, job)),
+            _ => Err(self.blocked(refused_with, &Block::Unexpected, job)),
+        }
+    }
+
+    /// Something stands in the way of every request: the destination is left alone for a while.
+    pub(super) fn blocked(&self, status: u16, block: &Block, job: &Job) -> Failure {
+        self.destination.pause(block);
+        failures::blocked(&self.destination, status, block, job.api)
+    }
+}
+
+/// A status that a firewall or a stumbling server may give for what a request holds: 5xx, or a 403 that is not Langfuse's own. No answer,
+/// a rate limit or a time-out say nothing about it.
+fn speaks_of_content(last: LastAttempt) -> bool {
+    matches!(last, LastAttempt::Answered(403 | 207 | 500..=599))
+}
