@@ -34,7 +34,8 @@ check: ## Formatter, lints and documentation, warnings being errors
 
 .PHONY: peers
 peers: ## Official SDKs and tools against us, in a scratch folder
-	@if [ -x tests/peers/run ]; then tests/peers/run; else echo "there are no peer tests in this version"; fi
+	@cargo build --locked --quiet --bins
+	@bash tests/peers/run
 
 .PHONY: invoke
 invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emulator|langfuse

@@ -115,7 +115,11 @@ impl Handler {
         }
         let letters = self.read_convert_deliver(&event, shard.clone(), &trace, invocation, report).await?;
         match report.unsettled() {
-            0 => self.write_dead_letters(&shard, &letters, invocation.deadline, report).await,
+            0 => {
+                self.write_dead_letters(&shard, &letters, invocation.deadline, report).await?;
+                self.destination.accepted().forget(&range_key(&event));
+                Ok(())
+            }
             undone => {
                 Err(Failure::new(Stage::Internal, "unsettled", format!("{undone} records were not settled"), "report this: it is a bug"))
             }
@@ -135,7 +139,7 @@ impl Handler {
         report.lag_ms = u64::try_from(lag).unwrap_or(0).saturating_mul(1000);
     }
 
-    /// A function that reads what it writes would feed itself (`design.md`, issue of loops).
+    /// A function that reads what it writes would feed itself for ever.
     fn refuse_own_logs(&self, event: &TriggerEvent, invocation: &Invocation) -> Result<(), Failure> {
         let is_own_log = invocation.own_log.as_ref() == Some(&event.place);
         let is_dead_letters = self.settings.dead_letter_logstore.as_ref() == Some(&event.place.logstore);
@@ -178,13 +182,13 @@ impl Handler {
         let sls_requests = Arc::new(AtomicU64::new(0));
         let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
         let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline, range_key(event), self.gives_up(event));
-        let work = Work::new(event, trace, delivery.clone(), self.batches.for_call(), report);
+        let work = Work::new(event, trace, delivery, self.batches.for_call(), report);
         let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(reader)).await;
         report.sls_requests = sls_requests.load(Relaxed);
         match ended {
             // Whatever failed last did so because its time was cut.
             Ok(Err(last)) if invocation.deadline.left().is_zero() => Err(out_of_time(report, Some(&last))),
-            Ok(ended) => ended.inspect(|_| delivery.forget()),
+            Ok(ended) => ended,
             Err(_) => Err(out_of_time(report, None)),
         }
     }

@@ -71,6 +71,8 @@ pub struct Report {
     pub requests: u64,
     pub retries: u64,
     pub wire_bytes: u64,
+    /// Log groups that had left the retention before they could be read, where their number is known.
+    pub lost_groups: u64,
     pub lag_ms: u64,
     pub duration_ms: u64,
 }

@@ -16,7 +16,7 @@ use crate::export::batch::{Batch, Source};
 use crate::invocation::TriggerEvent;
 use crate::report::Report;
 use crate::sls::error::{ErrorClass, SlsError};
-use crate::sls::reader::{Page, ReadFailure, Reader};
+use crate::sls::reader::{Page, Range, Read, ReadFailure, Reader};
 use crate::sls::{LogRecord, Position};
 use crate::trace::settings::TraceSettings;
 
@@ -87,9 +87,12 @@ impl<'c> Work<'c> {
             preparing.spawn(async move { delivery.prepare().await });
         }
         let mut pages = read_ahead(reader, &mut reading);
-        while let Some(page) = pages.recv().await {
-            let Some(page) = page.map_err(pull_failure)? else { break };
-            self.convert(&page).await?;
+        while let Some(read) = pages.recv().await {
+            match read.map_err(pull_failure)? {
+                Some(Read::Page(page)) => self.convert(&page).await?,
+                Some(Read::Lost(range)) => self.lose(&range),
+                None => break,
+            }
         }
         if let Some(Err(error)) = reading.join_next().await {
             return Err(task_failure(&error));
@@ -100,6 +103,18 @@ impl<'c> Work<'c> {
             self.settle_next().await?;
         }
         self.left.take().map_or(Ok(()), Err)
+    }
+
+    /// Says what no repetition brings back, with everything that names it.
+    fn lose(&mut self, lost: &Range) {
+        let groups = lost.end.number().zip(lost.begin.number()).map_or(0, |(end, begin)| end.saturating_sub(begin));
+        self.report.lost_groups += groups;
+        let (place, from, to) = (&self.event.place, lost.begin.text(), lost.end.text());
+        let (request_id, project, logstore) = (&self.report.request_id, &place.project, &place.logstore);
+        tracing::error!(
+            event = "range_lost", %request_id, %project, %logstore, shard = self.event.shard, from, to, groups,
+            "a part of the range has left the retention of the Logstore before it could be delivered"
+        );
     }
 
     async fn convert(&mut self, page: &Page) -> Result<(), Failure> {
@@ -203,11 +218,11 @@ impl<'c> Work<'c> {
 }
 
 /// Pulls pages while earlier ones are converted and sent.
-fn read_ahead(mut reader: Reader, reading: &mut JoinSet<()>) -> mpsc::Receiver<Result<Option<Page>, ReadFailure>> {
+fn read_ahead(mut reader: Reader, reading: &mut JoinSet<()>) -> mpsc::Receiver<Result<Option<Read>, ReadFailure>> {
     let (pages, receiver) = mpsc::channel(PAGES_AHEAD);
     reading.spawn(async move {
         loop {
-            let page = reader.next_page().await;
+            let page = reader.next().await;
             let more = matches!(page, Ok(Some(_)));
             if pages.send(page).await.is_err() || !more {
                 break;
@@ -228,14 +243,22 @@ fn pull_failure(failure: ReadFailure) -> Failure {
             ("sls_redirects", "redirects are never followed: set SLS_ENDPOINT to the endpoint itself, and look for a proxy in between")
         }
         SlsError::Refused(refusal) => match refusal.class {
-            ErrorClass::CursorGone => ("sls_cursor_gone", "the range has left the retention of the Logstore, or its shard is gone"),
+            ErrorClass::CursorGone if refusal.is_of_shard() => {
+                ("sls_shard_gone", "the Logstore has no such shard (any more): recreate the trigger, so that it lists the shards again")
+            }
+            ErrorClass::CursorGone => {
+                ("sls_cursor_gone", "SLS does not know this cursor, though its logs are kept: set the trigger's start time anew")
+            }
             ErrorClass::Credentials => {
                 ("sls_credentials_expired", "the temporary credentials of this call have expired; the next call brings new ones")
             }
-            ErrorClass::Clock => ("sls_clock", "the clock of this instance disagrees with SLS by more than 15 minutes"),
+            ErrorClass::Clock => (
+                "sls_clock",
+                "SLS finds the signature's time wrong even after it was corrected; a new instance has a new clock: deploy again",
+            ),
             ErrorClass::Permanent => (
                 "sls_refused",
-                "check the function role (log:GetCursorOrData on this Logstore) and that project and Logstore exist in this region",
+                "check the function role (log:GetCursorOrData on this Logstore), its keys, and that project and Logstore exist in this region",
             ),
             ErrorClass::Retry | ErrorClass::RetryQuota => {
                 ("sls_unavailable", "nothing is lost: the range comes again; check the shard's read quota")
@@ -244,7 +267,10 @@ fn pull_failure(failure: ReadFailure) -> Failure {
         SlsError::Transport(_) => ("sls_unreachable", "check that the function reaches the SLS endpoint (VPC, SLS_ENDPOINT)"),
         SlsError::Damaged(_) => ("sls_answer_damaged", "the range comes again; if it stays, look for a proxy between the function and SLS"),
         SlsError::TooLarge { .. } => ("sls_group_too_large", "a log group is larger than this function reads; write smaller groups"),
-        SlsError::Stalled => ("sls_stalled", "the rest of the range is not readable yet; the range comes again"),
+        SlsError::Stalled => (
+            "sls_stalled",
+            "the rest of the range is not readable yet and comes again by itself; if it stays for an hour, open a ticket with the project and cursor",
+        ),
     };
     Failure::new(Stage::Pull, error_type, failure.to_string(), hint)
 }

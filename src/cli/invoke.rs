@@ -13,6 +13,7 @@ use super::{Surroundings, Target, input, remark, say, tree};
 use crate::assembly::{self, Place};
 use crate::config::{self, Config, LogFormat, Value};
 use crate::deadline::Deadline;
+use crate::delivery::destination::ProxySettings;
 use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
 use crate::handler::Handled;
 use crate::invocation::{Invocation, TriggerEvent};
@@ -48,7 +49,9 @@ impl Invoke {
         let logs = self.logs.as_ref().map(|path| input::text(path, "the logs")).transpose()?;
         let langfuse = self.langfuse().await?;
         let mut config = configuration(around, langfuse.as_ref(), logs.is_some())?;
-        config.langfuse.without_proxy = langfuse.is_some();
+        if langfuse.is_some() {
+            config.langfuse.proxies = ProxySettings::default();
+        }
         let sls = match &logs {
             Some(logs) => Some(sls_for(&parsed, logs, config.dead_letter_logstore.as_deref()).await?),
             None => None,

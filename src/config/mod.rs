@@ -455,9 +455,19 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_is_a_url_or_a_host_and_port() {
+        for good in ["http://proxy:3128", "https://user:pass@proxy.example.com", "proxy.example.com:3128"] {
+            assert!(loaded(&[("HTTPS_PROXY", good)]).langfuse.proxies.https.is_some(), "{good}");
+        }
+        for bad in ["::garbage", "socks5://proxy:1080", "http://"] {
+            assert!(refused(&[("HTTPS_PROXY", bad)])[0].starts_with("HTTPS_PROXY (environment): must be"), "{bad}");
+        }
+    }
+
+    #[test]
     fn every_setting_that_is_ours_is_read() {
         // A control character breaks every rule but that of free text, so a setting that nobody reads shows by its silence.
-        let free = ["CONFIG_FILE", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "TZ"];
+        let free = ["CONFIG_FILE", "NO_PROXY", "TZ"];
         let silent = settings().iter().filter(|setting| load(&with(&[(setting.name, "\u{1}")]), &Disk::new()).is_ok());
         let silent: BTreeSet<_> = silent.map(|setting| setting.name).collect();
         assert!(silent.is_subset(&BTreeSet::from(free)), "{silent:?}");

@@ -2,6 +2,7 @@
 //!
 //! Pure, and blind to names and places. A rule is a phrase such as "must be …" and never contains the text it judges.
 
+use crate::secret::Secret;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -104,6 +105,15 @@ pub(super) fn base_url(text: &str) -> Result<String, Rule> {
         return Err(rule());
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// A proxy: an http or https URL, which may carry user and password, or host and port alone.
+pub(super) fn proxy(text: &str) -> Result<Secret, Rule> {
+    let rule = || Rule::from("must be the http or https URL of a proxy, or its host and port");
+    let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let parsed = reqwest::Url::parse(&url).map_err(|_| rule())?;
+    let usable = matches!(parsed.scheme(), "http" | "https") && parsed.host_str().is_some_and(|host| !host.is_empty());
+    if usable && reqwest::Proxy::all(&url).is_ok() { Ok(Secret::new(url)) } else { Err(rule()) }
 }
 
 /// A key or token: it travels in headers, so it is printable ASCII without blanks.

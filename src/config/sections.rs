@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::setting::Setting;
 use super::{Config, ContentPolicy, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
-use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi};
+use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi, ProxySettings};
 use crate::secret::{Credentials, Secret};
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::sign::SignatureVersion;
@@ -51,6 +51,7 @@ fn destination(reader: &mut Reader<'_>) -> Option<DestinationSettings> {
     let compressions = [("gzip", Compression::Gzip), ("none", Compression::None)];
     let compression = reader.choice(&table::OTEL_EXPORTER_OTLP_COMPRESSION, &compressions);
     let extra_roots = reader.content(&table::SSL_CERT_FILE, certificates::roots);
+    let proxies = proxies(reader);
     Some(DestinationSettings {
         base_url: base_url?,
         public_key: public_key?,
@@ -59,8 +60,17 @@ fn destination(reader: &mut Reader<'_>) -> Option<DestinationSettings> {
         api: api?,
         compression: compression?,
         extra_roots: extra_roots.unwrap_or_default(),
-        without_proxy: false,
+        proxies,
     })
+}
+
+fn proxies(reader: &mut Reader<'_>) -> ProxySettings {
+    ProxySettings {
+        https: reader.value(&table::HTTPS_PROXY, rules::proxy),
+        http: reader.value(&table::HTTP_PROXY, rules::proxy),
+        all: reader.value(&table::ALL_PROXY, rules::proxy),
+        except: reader.value(&table::NO_PROXY, rules::any),
+    }
 }
 
 /// Either name will do. Both are common, and two different servers under them mean that one was forgotten.

@@ -70,14 +70,10 @@ impl CallDelivery {
         }
     }
 
-    /// What the destination has accepted of this range in earlier attempts.
+    /// What the destination has accepted of this range in earlier attempts. Nothing where the range is old enough to give up what keeps
+    /// failing: the rule wants the destination to accept something in this very call, so all of it goes out once more.
     pub fn accepted_before(&self) -> HashSet<SpanId> {
-        self.destination.accepted().of(&self.range)
-    }
-
-    /// Forgets what was accepted: the range is done.
-    pub fn forget(&self) {
-        self.destination.accepted().forget(&self.range);
+        if self.gives_up { HashSet::new() } else { self.destination.accepted().of(&self.range) }
     }
 
     /// Begins no further request and no further attempt of this call; what is on its way is still waited for.

@@ -57,8 +57,37 @@ pub struct DestinationSettings {
     pub compression: Compression,
     /// `SSL_CERT_FILE`: further trusted roots as DER, beside the bundled ones.
     pub extra_roots: Vec<Vec<u8>>,
-    /// Connect directly whatever the proxy variables say: for a stand-in on this machine, never from configuration.
-    pub without_proxy: bool,
+    /// The way to it.
+    pub proxies: ProxySettings,
+}
+
+/// The proxies between us and a destination, as in `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`: URLs, which may hold passwords.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxySettings {
+    /// For https.
+    pub https: Option<Secret>,
+    /// For http.
+    pub http: Option<Secret>,
+    /// For both, where there is none of its own.
+    pub all: Option<Secret>,
+    /// Hosts that are reached directly, separated by commas.
+    pub except: Option<String>,
+}
+
+/// The library's way from a URL to a proxy of one kind.
+type MakeProxy = fn(&str) -> reqwest::Result<reqwest::Proxy>;
+
+impl ProxySettings {
+    /// The proxies in the order in which they are asked.
+    fn proxies(&self) -> Result<Vec<reqwest::Proxy>, reqwest::Error> {
+        let except = || self.except.as_deref().and_then(reqwest::NoProxy::from_string);
+        let kinds: [(&Option<Secret>, MakeProxy); 3] = [
+            (&self.https, |url| reqwest::Proxy::https(url)),
+            (&self.http, |url| reqwest::Proxy::http(url)),
+            (&self.all, |url| reqwest::Proxy::all(url)),
+        ];
+        kinds.iter().filter_map(|(url, kind)| Some(kind(url.as_ref()?.expose()).map(|proxy| proxy.no_proxy(except())))).collect()
+    }
 }
 
 /// How long a warm instance leaves a destination alone that refuses it for its keys, permissions or host (`design.md` decision 5).
@@ -125,7 +154,8 @@ impl Destination {
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")));
-        let http = if settings.without_proxy { http.no_proxy() } else { http }.build()?;
+        // The library would read the environment by itself; configuration has read it, and judged it.
+        let http = settings.proxies.proxies()?.into_iter().fold(http.no_proxy(), reqwest::ClientBuilder::proxy).build()?;
         let authorization = basic(&settings);
         Ok(Self {
             settings,
@@ -206,7 +236,7 @@ impl Destination {
     async fn ask_version(&self, timeout: Duration) -> Option<ServerVersion> {
         let request = self.http.get(format!("{}{HEALTH_PATH}", self.settings.base_url)).timeout(timeout);
         let answer = self.answer(request.send().await.ok()?).await.ok()?;
-        ServerVersion::of_health(&answer.body).filter(|_| answer.status == 200)
+        ServerVersion::of_health(&answer.body)
     }
 
     /// What it has accepted of ranges that failed.

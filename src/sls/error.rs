@@ -200,14 +200,6 @@ pub enum TransportKind {
 }
 
 impl SlsError {
-    /// The refusal behind it, if the service answered.
-    pub fn refusal(&self) -> Option<&Refusal> {
-        match self {
-            Self::Refused(refusal) => Some(refusal),
-            _ => None,
-        }
-    }
-
     /// The wait before the next attempt, doubling with each; `None` if trying again is useless.
     pub fn retry_wait(&self, attempt: u32) -> Option<Duration> {
         let first = match self {

@@ -61,6 +61,15 @@ impl Page {
     }
 }
 
+/// What reading came upon.
+#[derive(Debug)]
+pub enum Read {
+    /// A page with log groups.
+    Page(Page),
+    /// This part of the range has left the retention of the Logstore.
+    Lost(Range),
+}
+
 /// Why reading stopped before the end, and where.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read on from cursor {cursor} (end {end}): {error}")]
@@ -93,22 +102,19 @@ impl Reader {
         Self { shard, range, count: FIRST_COUNT, finished, budget, deadline, requests }
     }
 
-    /// The next page, `None` at the end of the range. Pages without groups are passed over: they are not the end.
+    /// The next page, or the part of the range that is gone; `None` at the end of the range. Pages without groups are passed over: they are not the end.
     ///
     /// # Errors
     /// When a page cannot be had within its attempts and the deadline, or the service breaks the rules of paging.
-    pub async fn next_page(&mut self) -> Result<Option<Page>, ReadFailure> {
+    pub async fn next(&mut self) -> Result<Option<Read>, ReadFailure> {
         while !self.finished {
             let (head, page) = match self.page_with_retries().await {
                 Ok(page) => page,
-                Err(error) => {
-                    self.skip_what_is_gone(error).await.map_err(|error| self.failure(error))?;
-                    continue;
-                }
+                Err(error) => return self.skip_what_is_gone(error).await.map(Read::Lost).map(Some).map_err(|error| self.failure(error)),
             };
             let page = self.step(&head, page);
             if page.kept > 0 {
-                return Ok(Some(page));
+                return Ok(Some(Read::Page(page)));
             }
         }
         Ok(None)
@@ -119,23 +125,13 @@ impl Reader {
     ///
     /// # Errors
     /// `error` itself, if it says something else or the position is not gone after all.
-    async fn skip_what_is_gone(&mut self, error: SlsError) -> Result<(), SlsError> {
-        let Some(gone) = error.refusal().filter(|refusal| refusal.class == ErrorClass::CursorGone) else { return Err(error) };
-        let resumed = match gone.is_of_shard() {
-            true => self.range.end.clone(),
-            false => self.oldest().await.ok_or(error)?,
-        };
-        let (from, to) = (self.range.begin.text(), resumed.text());
-        tracing::error!(
-            event = "range_lost",
-            shard = self.shard.id,
-            from,
-            to,
-            "a part of the range has left the retention of the Logstore"
-        );
+    async fn skip_what_is_gone(&mut self, error: SlsError) -> Result<Range, SlsError> {
+        if !matches!(&error, SlsError::Refused(refusal) if refusal.class == ErrorClass::CursorGone && !refusal.is_of_shard()) {
+            return Err(error);
+        }
+        let resumed = self.oldest().await.ok_or(error)?;
         self.finished = resumed.is_at(&self.range.end);
-        self.range.begin = resumed;
-        Ok(())
+        Ok(Range { begin: std::mem::replace(&mut self.range.begin, resumed.clone()), end: resumed })
     }
 
     /// The oldest readable position if it lies behind ours, but not behind the end.
@@ -199,7 +195,7 @@ impl Reader {
         Ok(if bytes > TARGET_PAGE_BYTES { Some(self.budget.take(bytes - TARGET_PAGE_BYTES).await) } else { None })
     }
 
-    /// Refuses a page that does not lead on. A part of an attempt, since standing still may pass: the next attempt then moves.
+    /// Refuses a page that does not lead on: the range cannot be read to its end now.
     fn check_progress(&self, head: &PageHead) -> Result<(), SlsError> {
         let Range { begin, end } = &self.range;
         let stands_still = head.next.is_at(begin) && !head.next.is_at(end) && !is_behind(&head.next, end);

@@ -553,6 +553,32 @@ async fn an_old_range_gives_up_what_keeps_failing_alone_and_never_in_an_outage()
 }
 
 #[tokio::test]
+async fn a_warm_instance_gives_up_by_the_same_rule() {
+    let poisoned = span_of(3, chats(4, 4)).await;
+    let world = World::of(chats(4, 4), &[]).await;
+    world.langfuse.refuse_when(When::ingest().and(When::span(&poisoned)), Fault::status(500));
+    let young = event(0, SEED, SEED + 4);
+    assert_eq!(world.function.invoke(&young).await.count("undone"), 1);
+    let mut old = young;
+    old["cursorTime"] = json!(old["cursorTime"].as_i64().unwrap() - 7 * 3600);
+    let answer = world.function.invoke(&old).await;
+    answer.assert_success();
+    assert_eq!((answer.count("shipLines"), &answer.report()["deadLettered"]), (15, &json!({"gave_up": 1})));
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_remembered_until_the_dead_letters_are_written_too() {
+    let world =
+        World::of(vec![group(vec![chat(0), chat_saying(1, POISON), chat(2)])], &[("DEAD_LETTER_LOGSTORE", "no-such-logstore")]).await;
+    world.langfuse.refuse_when(When::ingest().and(When::text(POISON)), Fault::status(400));
+    let first = invoke(&world).await;
+    assert_eq!(first.failure(), ("dead_letters_not_written", "dead_letter"));
+    let second = invoke(&world).await;
+    assert_eq!([second.count("resumed"), second.count("shipLines")], [2, 2]);
+    assert!(world.langfuse.duplicates().is_empty());
+}
+
+#[tokio::test]
 async fn with_the_give_up_rule_off_nothing_is_given_up_however_old() {
     let poisoned = span_of(0, chats(1, 4)).await;
     let world = World::of(chats(1, 4), &[("GIVE_UP_AFTER", "off")]).await;

@@ -64,6 +64,15 @@ async fn a_closed_health_page_means_otlp() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_unwell_still_says_how_old_it_is() {
+    let world = against("3.50.0", WriteMode::Legacy, &[]).await;
+    world.langfuse.change(|server| server.health = Health::Unavailable);
+    let answer = world.invoke().await;
+    assert_eq!(paths(&world), [BATCH_PATH]);
+    assert_all_arrived(&world, &answer);
+}
+
+#[tokio::test]
 async fn a_health_page_that_claims_a_newer_3_is_found_out_by_the_missing_endpoint() {
     let world = against("3.10.0", WriteMode::Legacy, &[]).await;
     world.langfuse.change(|server| server.health = Health::Reports("3.99.0".into()));

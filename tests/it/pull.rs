@@ -232,10 +232,19 @@ async fn a_range_that_is_gone_whole_is_told_and_left_behind() {
     world.sls.expire_before(PROJECT, LOGSTORE, 0, 5).unwrap();
     let expired = world.invoke().await;
     expired.assert_success();
-    let of_another_shard = world.function.invoke(&event(7, SEED, SEED + 5)).await;
-    of_another_shard.assert_success();
-    let lost: Vec<_> = world.function.events("range_lost").iter().map(|line| line["to"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(lost, [cursor(SEED + 5), cursor(SEED + 5)]);
+    assert_eq!(expired.count("lostGroups"), 5);
+    let lost = &world.function.events("range_lost")[0];
+    assert_eq!((lost["to"].as_str(), lost["groups"].as_u64()), (Some(cursor(SEED + 5).as_str()), Some(5)));
+    assert_eq!((lost["project"].as_str(), lost["logstore"].as_str()), (Some(PROJECT), Some(LOGSTORE)));
+}
+
+#[tokio::test]
+async fn a_shard_that_is_not_there_fails_the_call() {
+    let world = World::of(chats(5, 1), &[]).await;
+    let answer = world.function.invoke(&event(7, SEED, SEED + 5)).await;
+    answer.assert_balanced();
+    assert_eq!(answer.failure(), ("sls_shard_gone", "pull"));
+    assert!(world.function.events("range_lost").is_empty());
 }
 
 #[tokio::test]

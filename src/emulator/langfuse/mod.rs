@@ -100,11 +100,6 @@ impl LangfuseEmulator {
         locked(&self.state).script.add(when, fault, None);
     }
 
-    /// No key is remembered as bad any more, as after the 300 seconds of `reference/langfuse.md` §2.
-    pub fn forget_bad_keys(&self) {
-        locked(&self.state).store.bad_keys = Default::default();
-    }
-
     /// Nothing goes wrong any more.
     pub fn clear_script(&self) {
         locked(&self.state).script.clear();

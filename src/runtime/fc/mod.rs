@@ -97,6 +97,9 @@ async fn route(request: Request<Incoming>, application: Arc<dyn Application>) ->
         Some(path) if path != hook.path() => Some(failed(&request_id, misrouted())),
         _ => called(hook, &head.headers, body, application).await,
     };
+    if let Some(handled) = &handled {
+        crate::logging::call(handled);
+    }
     marked.end(handled.as_ref().is_some_and(|handled| handled.failure.is_some()));
     handled.as_ref().map_or_else(|| answer::plain("ok"), answer::of)
 }
@@ -117,9 +120,7 @@ async fn invoke(headers: &HeaderMap, body: Incoming, application: Arc<dyn Applic
         Ok(event) => in_own_task(application, headers::invocation(headers, event.to_bytes(), deadline)).await,
         Err(_) => Err(Failure::new(Stage::Event, "unreadable_event", "the event did not arrive whole", "the trigger calls again")),
     };
-    let handled = handled.unwrap_or_else(|failure| failed(&request_id, failure));
-    crate::logging::call(&handled);
-    handled
+    handled.unwrap_or_else(|failure| failed(&request_id, failure))
 }
 
 /// Runs a call in a task of its own, so that a panic ends that task. Dropping the set ends the call when its caller has gone.
