@@ -42,6 +42,7 @@ pub mod gateway;
 pub mod handler;
 pub mod invocation;
 pub mod logging;
+pub mod pull;
 pub mod report;
 pub mod runtime;
 pub mod secret;

@@ -359,17 +359,27 @@ fn told(pairs: &[(String, String)], settings: &TraceSettings, name: &str) -> Str
     format!("{} ← {} ({})", attribute.text, attribute.from.join(" "), attribute.how.as_deref().unwrap_or("-"))
 }
 
+/// Fields of a record, the name of an attribute, and what is told of it.
+type Derivation<'c> = (Vec<(&'c str, &'c str)>, &'c str, String);
+
+fn hold<const N: usize>(cases: [Derivation<'_>; N]) {
+    for (fields, name, expected) in cases {
+        assert_eq!(told(&chat(&fields), &TraceSettings::default(), name), expected, "{fields:?}");
+    }
+}
+
 #[test]
-fn each_derivation_is_told() {
+fn each_derivation_of_an_id_is_told() {
     let id = "5b8aa5a2d2c872e8321cf37308d69d01";
     let parent = format!("00-{id}-00f067aa0ba902b7-01");
-    let long = "x".repeat(300);
-    let api = format!(r#"{{"api":"{long}"}}"#);
-    let cut = format!("{}... ← ai_log.api (cut: 197 of 300 characters)", "x".repeat(197));
-    for (fields, name, expected) in [
+    hold([
         (vec![("trace_id", id)], "traceId", format!("{id} ← trace_id (as logged)")),
         (vec![("trace_id", "5B8AA5A2D2C872E8321CF37308D69D01")], "traceId", format!("{id} ← trace_id (in lower case)")),
-        (vec![("trace_id", "321cf37308d69d01")], "traceId", "0000000000000000321cf37308d69d01 ← trace_id (8 bytes, with zeros in front)".into()),
+        (
+            vec![("trace_id", "321cf37308d69d01")],
+            "traceId",
+            "0000000000000000321cf37308d69d01 ← trace_id (8 bytes, with zeros in front)".into(),
+        ),
         (vec![("trace_id", "5b8aa5a2-d2c8-72e8-321c-f37308d69d01")], "traceId", format!("{id} ← trace_id (the UUID without its dashes)")),
         (vec![("trace_id", "-"), ("traceparent", &parent)], "traceId", format!("{id} ← traceparent (the trace id in it)")),
         (
@@ -380,9 +390,18 @@ fn each_derivation_is_told() {
         (
             vec![("trace_id", "-"), ("request_id", "demo")],
             "traceId",
-            "2a97516c354b68848cdbd8f54a226a0a ← request_id (no trace id was logged: first 16 bytes of the SHA-256 of the request id)".into(),
+            "2a97516c354b68848cdbd8f54a226a0a ← request_id (no trace id was logged: first 16 bytes of the SHA-256 of the request id)"
+                .into(),
         ),
         (vec![("traceparent", &parent)], "parentSpanId", "00f067aa0ba902b7 ← traceparent (the caller's span)".into()),
+    ]);
+    let join = TraceSettings { ownership: Ownership::Join, ..TraceSettings::default() };
+    assert!(told(&chat(&[]), &join, "parentSpanId").ends_with(" ← trace_id (no parent was logged: hash of the trace id)"));
+}
+
+#[test]
+fn each_derivation_of_a_time_is_told() {
+    hold([
         (vec![("start_time", "1772417401037")], "startTime", "2026-03-02T02:10:01.037Z ← start_time (in UTC, whole milliseconds)".into()),
         (
             vec![("start_time", "yesterday")],
@@ -400,17 +419,22 @@ fn each_derivation_is_told() {
             "completionStartTime",
             "2026-03-02T02:10:02.537Z ← start_time ai_log.llm_first_token_duration duration (start + llm_first_token_duration, held to the end)".into(),
         ),
+    ]);
+}
+
+#[test]
+fn each_derivation_of_a_name_is_told() {
+    let long = "x".repeat(300);
+    let api = format!(r#"{{"api":"{long}"}}"#);
+    let cut = format!("{}... ← ai_log.api (cut: 197 of 300 characters)", "x".repeat(197));
+    hold([
         (
             vec![("ai_log", r#"{"model":"from-cache","request_model":"qwen-max"}"#)],
             "model",
             "qwen-max ← ai_log.request_model (ai_log.model holds a placeholder, so the model asked for)".into(),
         ),
         (vec![("ai_log", api.as_str())], "name", cut),
-        (
-            vec![("consumer", "u"), ("ai_log", r#"{"consumer":"u"}"#)],
-            "userId",
-            "u ← ai_log.consumer (-)".into(),
-        ),
+        (vec![("consumer", "u"), ("ai_log", r#"{"consumer":"u"}"#)], "userId", "u ← ai_log.consumer (-)".into()),
         (
             vec![("ai_log", r#"{"mcp_tool_name":"search"}"#), ("response_code_details", "mcp:tools/call:docs/search:result")],
             "type",
@@ -423,24 +447,34 @@ fn each_derivation_is_told() {
             "qwen-max ← request_model (ai_log.model holds a placeholder, so the model asked for)".into(),
         ),
         (vec![("route_name", "r@a@b@c")], "name", "r@a@b ← route_name (no API name was logged: the first three parts of the route)".into()),
+    ]);
+}
+
+#[test]
+fn each_derivation_of_a_text_is_told() {
+    hold([
         (
             vec![("request_body", r#"{"messages":[]}"#), ("question", "q")],
             "input",
             r#"{"messages":[]} ← request_body (the body, which holds the whole request)"#.into(),
         ),
-        (vec![("request_body", r#"{"a":1}"#)], "input", r#"{"a":1} ← request_body (the raw body, for want of messages and question)"#.into()),
+        (
+            vec![("request_body", r#"{"a":1}"#)],
+            "input",
+            r#"{"a":1} ← request_body (the raw body, for want of messages and question)"#.into(),
+        ),
         (
             vec![("response_body", r#"{"choices":[{"text":"hi"}]}"#)],
             "output",
             r#"{"content":"hi","role":"assistant"} ← response_body (the reply in the body)"#.into(),
         ),
         (vec![("ai_log", r#"{"model":"m"} more"#)], "metadata.ai_log", " more ← ai_log (what stands behind the damage)".into()),
-        (vec![("ai_log", r#"{"model":"m","answer":"it breaks o"#)], "metadata.gw_salvaged", "ai_log: damaged, 34 of 34 bytes read ← ai_log (ai_log is damaged: what stands before the damage was read)".into()),
-    ] {
-        assert_eq!(told(&chat(&fields), &TraceSettings::default(), name), expected, "{fields:?}");
-    }
-    let join = TraceSettings { ownership: Ownership::Join, ..TraceSettings::default() };
-    assert!(told(&chat(&[]), &join, "parentSpanId").ends_with(" ← trace_id (no parent was logged: hash of the trace id)"));
+        (
+            vec![("ai_log", r#"{"model":"m","answer":"it breaks o"#)],
+            "metadata.gw_salvaged",
+            "ai_log: damaged, 34 of 34 bytes read ← ai_log (ai_log is damaged: what stands before the damage was read)".into(),
+        ),
+    ]);
 }
 
 #[test]
