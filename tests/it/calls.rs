@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use serde_json::Value;
-use sls_to_langfuse::emulator::langfuse::{Fault, When};
+use sls_to_langfuse::emulator::langfuse::Fault;
 use sls_to_langfuse::handler::Handled;
 use sls_to_langfuse::invocation::Invocation;
 use sls_to_langfuse::report::Report;
@@ -114,10 +114,10 @@ async fn several_calls_at_once_do_not_disturb_each_other() {
 #[tokio::test]
 async fn a_failing_call_does_not_fail_the_one_beside_it() {
     let world = World::of(chats(5, 1), &[]).await;
-    world.langfuse.refuse_when(When::text("request-000004"), Fault::status(404));
-    let (all, part) = tokio::join!(world.invoke(), async { world.function.invoke(&event(0, SEED, SEED + 4)).await });
-    assert_eq!(all.failure(), ("langfuse_endpoint_missing", "deliver"));
-    part.assert_success();
+    let body = whole_range();
+    let (wrong, right) = tokio::join!(world.function.call(&body, &[("x-fc-access-key-secret", "another")]), world.invoke());
+    assert_eq!(wrong.failure(), ("sls_refused", "pull"));
+    right.assert_success();
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn hooks_are_answered_while_a_call_waits() {
     world.langfuse.script([Fault::Delay(Duration::from_secs(50))]);
     let mut waiting = Connection::to(&world.function.address()).await;
     waiting.send_call(&whole_range(), &[]).await;
-    until(|| !world.langfuse.requests().is_empty()).await;
+    until(|| !world.posts().is_empty()).await;
     for (method, path) in [("GET", "/healthz"), ("POST", "/initialize"), ("GET", "/pre-stop")] {
         assert_eq!(world.function.request(method, path).await.0, 200, "{path}");
     }
