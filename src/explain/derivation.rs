@@ -8,23 +8,8 @@ use super::facts::{METADATA, rfc3339};
 use super::influence::Experiment;
 use super::sources::{LOG_TIME, MEMBER, Source};
 use crate::gateway::Value;
+use crate::trace::ids::IDENTIFYING;
 use crate::trace::room::CUT_MARK;
-
-/// The fields that the span id is a hash of (`design.md` decision 1).
-const IDENTIFYING: [&str; 12] = [
-    "trace_id",
-    "request_id",
-    "start_time",
-    "route_name",
-    "upstream_host",
-    "method",
-    "path",
-    "response_code",
-    "response_code_details",
-    "duration",
-    "bytes_received",
-    "bytes_sent",
-];
 
 /// Puts the sources of the span id into the order in which they are hashed, those that identify a call first.
 pub fn sort_as_hashed(from: &mut [&Source]) {

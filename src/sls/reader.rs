@@ -102,7 +102,8 @@ impl Reader {
         Self { shard, range, count: FIRST_COUNT, finished, budget, deadline, requests }
     }
 
-    /// The next page, or the part of the range that is gone; `None` at the end of the range. Pages without groups are passed over: they are not the end.
+    /// The next page, or the part of the range that is gone; `None` at the end of the range. Pages without groups are passed over: they
+    /// are not the end.
     ///
     /// # Errors
     /// When a page cannot be had within its attempts and the deadline, or the service breaks the rules of paging.

@@ -8,6 +8,22 @@ use crate::gateway::GatewayCall;
 use crate::gateway::envelope::{Envelope, Raw, is_of_collector};
 use crate::sls::{Field, LogRecord};
 
+/// The names of the fields that a span id is a hash of, in the order in which they are hashed (`design.md` decision 1).
+pub const IDENTIFYING: [&str; 12] = [
+    "trace_id",
+    "request_id",
+    "start_time",
+    "route_name",
+    "upstream_host",
+    "method",
+    "path",
+    "response_code",
+    "response_code_details",
+    "duration",
+    "bytes_received",
+    "bytes_sent",
+];
+
 /// A trace id: 16 bytes, never all zero. Displayed as 32 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceId(pub [u8; 16]);
@@ -139,7 +155,7 @@ fn span_digest(record: &LogRecord<'_>, envelope: &Envelope<'_>) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The fields of `design.md` decision 1, in its order. A missing one counts as empty.
+/// The values of [`IDENTIFYING`]. A missing one counts as empty.
 fn identifying<'a>(envelope: &Envelope<'a>) -> [Raw<'a>; 12] {
     [
         envelope.trace_id,
@@ -276,6 +292,24 @@ mod tests {
             input.extend(value.as_bytes());
         }
         assert_eq!(pinned.span_id.0, sha256(&input)[..8]);
+    }
+
+    #[test]
+    fn the_named_fields_are_the_ones_hashed_in_their_order() {
+        let pairs = IDENTIFYING.map(|name| (name, name));
+        let mut input = Vec::new();
+        for name in IDENTIFYING {
+            input.extend((name.len() as u64).to_be_bytes());
+            input.extend(name.as_bytes());
+        }
+        assert_eq!(identity_of(&pairs).span_id.0, sha256(&input)[..8]);
+    }
+
+    #[test]
+    fn a_derived_parent_is_pinned_to_the_byte() {
+        // The first 16 digits that `printf 'parent:5b8aa5a2d2c872e8321cf37308d69d01' | sha256sum` prints.
+        let trace_id = hex_trace_id("5b8aa5a2d2c872e8321cf37308d69d01").unwrap();
+        assert_eq!(derived_parent(trace_id).to_string(), "a569d85616cfeffe");
     }
 
     #[test]

@@ -185,3 +185,26 @@ fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
     let kept = text.chars().take(MAX_ATTRIBUTE_CHARS - mark.chars().count());
     Cow::Owned(kept.chain(mark.chars()).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_low_half(low: u64) -> TraceId {
+        TraceId((0xffff_ffff_ffff_ffff_0000_0000_0000_0000 | u128::from(low)).to_be_bytes())
+    }
+
+    #[test]
+    fn a_rate_keeps_the_trace_ids_whose_low_half_is_below_its_share_of_two_to_the_64() {
+        assert!(is_sampled(with_low_half(0x7fff_ffff_ffff_ffff), 0.5));
+        assert!(!is_sampled(with_low_half(0x8000_0000_0000_0000), 0.5));
+        assert!(is_sampled(with_low_half(0x1999_9999_9999_99ff), 0.1));
+        assert!(!is_sampled(with_low_half(0x1999_9999_9999_9a00), 0.1));
+    }
+
+    #[test]
+    fn a_rate_of_one_keeps_every_trace_and_of_zero_none() {
+        assert!(is_sampled(with_low_half(u64::MAX), 1.0));
+        assert!(!is_sampled(with_low_half(0), 0.0));
+    }
+}
