@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::export::batch::{Batch, Source};
 use crate::export::otlp::{self, SpanWriter};
 use crate::gateway::ParsedRecord;
+use crate::policy;
 use crate::report::SkipReason;
 use crate::sls::{LogRecord, Position};
 use crate::trace::SpanId;
@@ -47,13 +48,14 @@ impl<'s> Converter<'s> {
             Ok(call) => call,
             Err(skip) => return skipped(SkipReason::Record(skip)),
         };
-        let observation = observation(record, &call, self.settings);
+        let mut observation = observation(record, &call, self.settings);
         if !is_sampled(observation.trace_id, self.settings.sample_rate) {
             return skipped(SkipReason::SampledOut);
         }
         if self.known.contains(&observation.span_id) {
             return Converted { resumed: true, ..Converted::default() };
         }
+        policy::apply(&mut observation, &self.settings.content);
         let encoded = self.writer.write(&observation);
         let full = self.batch.is_full_for(encoded.len(), otlp::body_len).then(|| std::mem::replace(&mut self.batch, Batch::with_room()));
         self.batch.push(encoded, Source { position, span_id: observation.span_id });

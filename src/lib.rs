@@ -42,6 +42,8 @@ pub mod gateway;
 pub mod handler;
 pub mod invocation;
 pub mod logging;
+pub mod masking;
+pub mod policy;
 pub mod pull;
 pub mod report;
 pub mod runtime;

@@ -60,22 +60,6 @@ pub struct Config {
     pub credentials: Option<Credentials>,
     /// Our own log.
     pub log: LogSettings,
-    /// `CONTENT_POLICY`.
-    pub content_policy: ContentPolicy,
-}
-
-/// `CONTENT_POLICY`: how much of prompts and answers leaves for Langfuse (`design.md` decision 9).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ContentPolicy {
-    /// All of it.
-    #[default]
-    Full,
-    /// With patterns masked.
-    Masked,
-    /// Only how long it was.
-    Lengths,
-    /// Nothing.
-    None,
 }
 
 /// Reads the whole configuration. Relative paths start at `FC_FUNC_CODE_PATH` where that is set, else at the working directory.
@@ -96,8 +80,7 @@ pub fn load(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Prob
 /// [`Problems`]: everything that is wrong among these settings and in the file.
 pub fn load_trace(variables: &dyn Variables, files: &dyn Files) -> Result<TraceSettings, Problems> {
     let mut reader = Reader::open(variables, files);
-    let (trace, policy) = (sections::trace(&mut reader), sections::content_policy(&mut reader));
-    match trace.filter(|_| policy.is_some()) {
+    match sections::trace(&mut reader) {
         Some(trace) if reader.is_content() => Ok(trace),
         _ => Err(reader.into_problems()),
     }
@@ -166,7 +149,6 @@ mod tests {
         assert_eq!(config.give_up_after, Some(Duration::from_secs(6 * 3600)));
         assert_eq!((config.log.format, config.log.time_zone.as_str()), (None, "UTC"));
         assert!(config.log.filter.would_enable("sls_to_langfuse", &tracing::Level::INFO));
-        assert_eq!(config.content_policy, ContentPolicy::Full);
     }
 
     #[test]
@@ -225,6 +207,7 @@ mod tests {
             release: Some("r1".into()),
             version: None,
             tags: Vec::new(),
+            content: Arc::default(),
         };
         assert_eq!(config.trace, trace);
         let allowed_hosts = vec!["a.example".to_owned(), "b.example".to_owned()];

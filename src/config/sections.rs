@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::reader::Reader;
 use super::setting::Setting;
-use super::{Config, ContentPolicy, LogFormat, LogSettings};
+use super::{Config, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
 use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi, ProxySettings};
+use crate::masking::{ContentPolicy, ContentSettings};
 use crate::secret::{Credentials, Secret};
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::sign::SignatureVersion;
@@ -23,7 +24,6 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let endpoint = endpoint(reader);
     let signature = signature(reader);
     let trace = trace(reader);
-    let content_policy = content_policy(reader);
     let dead_letter_logstore = reader.value(&table::DEAD_LETTER_LOGSTORE, rules::logstore);
     let give_up_after = reader.value(&table::GIVE_UP_AFTER, rules::age);
     let credentials = credentials(reader);
@@ -37,7 +37,6 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
         give_up_after: give_up_after?,
         credentials,
         log: log?,
-        content_policy: content_policy?,
     })
 }
 
@@ -113,6 +112,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let prices = prices(reader);
     let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
     let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
+    let content = content(reader);
     Some(TraceSettings {
         enabled: enabled?,
         sample_rate: sample_rate?,
@@ -123,6 +123,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         release,
         version: None,
         tags: Vec::new(),
+        content: Arc::new(content?),
     })
 }
 
@@ -134,15 +135,16 @@ fn prices(reader: &mut Reader<'_>) -> Option<PriceSettings> {
     Some(PriceSettings { region: region?, cny_per_usd: cny_per_usd?, own: own.unwrap_or_default(), aliases: aliases.unwrap_or_default() })
 }
 
-/// How much of texts is sent.
-pub(super) fn content_policy(reader: &mut Reader<'_>) -> Option<ContentPolicy> {
+/// What becomes of texts.
+fn content(reader: &mut Reader<'_>) -> Option<ContentSettings> {
     let policies = [
         ("full", ContentPolicy::Full),
         ("masked", ContentPolicy::Masked),
         ("lengths", ContentPolicy::Lengths),
         ("none", ContentPolicy::None),
     ];
-    reader.choice(&table::CONTENT_POLICY, &policies)
+    let policy = reader.choice(&table::CONTENT_POLICY, &policies);
+    Some(ContentSettings { policy: policy?, ..ContentSettings::default() })
 }
 
 fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {

@@ -16,10 +16,10 @@ use crate::gateway::unescape::unescaped;
 use crate::gateway::{GatewayCall, Value};
 
 /// The longest value. Bytes. Langfuse shows the first 200 characters in lists; a kilobyte and a half keeps whole URLs and error texts.
-const MAX_VALUE_BYTES: usize = 1500;
+pub const MAX_VALUE_BYTES: usize = 1500;
 
 /// The longest key. Bytes.
-const MAX_KEY_BYTES: usize = 120;
+pub const MAX_KEY_BYTES: usize = 120;
 
 /// How many unknown fields are kept. A gateway configured by hand has a handful.
 const MAX_UNKNOWN: usize = 40;

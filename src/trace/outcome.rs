@@ -130,13 +130,17 @@ impl<'a> Signs<'a> {
         let limited = (self.limited && !self.details.contains("ratelimit")).then(|| "over the token limit".to_owned());
         let failed_tool = self.failed_tool.then(|| "the tool reported an error".to_owned());
         let flags = (!self.flags.is_empty()).then(|| format!("flags {}", bounded(&self.flags)));
-        let details = (!self.details.is_empty() && self.details != "via_upstream").then(|| bounded(&self.details).to_owned());
+        let details = (!self.details.is_empty() && self.details != "via_upstream").then(|| bounded(&self.details).into_owned());
         [code, denied, limited, failed_tool, flags, details].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
-fn bounded(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_DETAIL)]
+/// A text cut visibly to what a status message may hold of it.
+fn bounded(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_DETAIL {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{}…", &text[..text.floor_char_boundary(MAX_DETAIL)]))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::prices::PriceBook;
+use crate::masking::ContentSettings;
 
 /// `TRACE_OWNERSHIP` (`design.md` decision 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct TraceSettings {
     pub version: Option<String>,
     /// Tags of every own trace; only a call's `functionParameter` sets them.
     pub tags: Vec<String>,
+    /// `CONTENT_POLICY` and the file's `[masking]`: what becomes of texts. Carried out by [`crate::policy`], behind the mapping.
+    pub content: Arc<ContentSettings>,
 }
 
 impl Default for TraceSettings {
@@ -62,6 +65,7 @@ impl Default for TraceSettings {
             release: None,
             version: None,
             tags: Vec::new(),
+            content: Arc::default(),
         }
     }
 }

@@ -1,0 +1,94 @@
+//! The operator's patterns: all of them in one automaton, whose time grows with the text and with nothing else. Pure.
+
+use regex_automata::meta::{BuildError, Config, Regex};
+
+use super::kind::{Kind, Span};
+
+/// The most patterns.
+const MAX_PATTERNS: usize = 64;
+
+/// The longest pattern. Bytes.
+const MAX_PATTERN_BYTES: usize = 1000;
+
+/// The largest automaton. Bytes; `\w{1,100}` has more, for it knows the letters of every script.
+const MAX_AUTOMATON_BYTES: usize = 4 * 1024 * 1024;
+
+/// The longest name.
+const MAX_NAME_BYTES: usize = 40;
+
+/// A pattern of the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// What its matches are called: `[masked:name]`.
+    pub name: String,
+    /// A regular expression in the syntax of Rust's `regex`, without look-around.
+    pub regex: String,
+}
+
+/// What is wrong with a pattern, as a phrase: "must be …". Never contains the pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}")]
+pub struct PatternError {
+    /// The phrase.
+    pub rule: &'static str,
+}
+
+/// Patterns that are searched together.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    regex: Regex,
+    patterns: Vec<Pattern>,
+}
+
+impl Pattern {
+    /// Judges one pattern alone.
+    ///
+    /// # Errors
+    /// [`PatternError`] says what its name or its expression must be.
+    pub fn check(&self) -> Result<(), PatternError> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let named = (1..=MAX_NAME_BYTES).contains(&self.name.len()) && self.name.bytes().all(plain);
+        let is_taken = super::kind::BUILT_IN.iter().any(|(name, _)| *name == self.name) || self.name == "cut";
+        let refused = |rule| Err(PatternError { rule });
+        match () {
+            () if !named => refused("must be named with 1 to 40 of a-z, 0-9 and _"),
+            () if is_taken => refused("must not have the name of a built-in pattern"),
+            () if self.regex.is_empty() || self.regex.len() > MAX_PATTERN_BYTES => refused("must have 1 to 1000 bytes"),
+            () => match automaton(&[self.regex.as_str()]) {
+                Err(error) if error.size_limit().is_some() => {
+                    refused("must be smaller: count less, or write [0-9] for \\d and [a-z] for \\w")
+                }
+                Err(_) => refused("must be a regular expression, without look-around and back-references"),
+                Ok(regex) if regex.is_match("") => refused("must not match an empty text"),
+                Ok(_) => Ok(()),
+            },
+        }
+    }
+}
+
+impl Own {
+    /// All of them together.
+    pub(super) fn new(patterns: Vec<Pattern>) -> Result<Self, PatternError> {
+        if patterns.len() > MAX_PATTERNS {
+            return Err(PatternError { rule: "must be at most 64 patterns" });
+        }
+        let texts: Vec<_> = patterns.iter().map(|pattern| pattern.regex.as_str()).collect();
+        let regex = automaton(&texts).map_err(|_| PatternError { rule: "must be smaller, all patterns together" })?;
+        Ok(Self { regex, patterns })
+    }
+
+    pub(super) fn patterns(&self) -> &[Pattern] {
+        &self.patterns
+    }
+
+    pub(super) fn find<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Span> + 't {
+        let span = |start, end, index| Span { start, end, kind: Kind::Own(index) };
+        let found = self.regex.find_iter(text).filter(|found| !found.is_empty());
+        found.map(move |found| span(found.start(), found.end(), u16::try_from(found.pattern().as_usize()).unwrap_or(u16::MAX)))
+    }
+}
+
+fn automaton(patterns: &[&str]) -> Result<Regex, BuildError> {
+    let config = Config::new().nfa_size_limit(Some(MAX_AUTOMATON_BYTES)).onepass(false);
+    Regex::builder().configure(config).build_many(patterns)
+}

@@ -1,0 +1,188 @@
+//! A text as it is searched: escapes read, wide characters narrow, what nobody sees left out; with the way back to the text. Pure.
+//!
+//! Most texts need none of it and are searched as they are.
+
+use std::borrow::Cow;
+
+/// Bytes to search, and where in the text each of them comes from.
+#[derive(Debug)]
+pub(super) struct View<'t> {
+    /// What is searched. ASCII is ASCII here, whatever it was written as.
+    pub bytes: Cow<'t, [u8]>,
+    /// For each byte, and for the end, where in the text it begins. `None`: the same place.
+    origins: Option<Vec<usize>>,
+}
+
+impl<'t> View<'t> {
+    /// The view of a text.
+    pub(super) fn of(text: &'t str) -> Self {
+        match text.as_bytes().iter().enumerate().position(|(at, byte)| may_fold(*byte) && folded(&text.as_bytes()[at..]).is_some()) {
+            None => Self { bytes: Cow::Borrowed(text.as_bytes()), origins: None },
+            Some(first) => Self::folded(text.as_bytes(), first),
+        }
+    }
+
+    /// Where in the text the byte at `position` begins.
+    pub(super) fn origin(&self, position: usize) -> usize {
+        self.origins.as_ref().map_or(position, |origins| origins[position])
+    }
+
+    /// True if anything in the text is searched as something else.
+    pub(super) fn is_folded(&self) -> bool {
+        self.origins.is_some()
+    }
+
+    fn folded(text: &[u8], first: usize) -> Self {
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut origins = Vec::with_capacity(text.len() + 1);
+        bytes.extend_from_slice(&text[..first]);
+        origins.extend(0..first);
+        let mut at = first;
+        while at < text.len() {
+            let fold = if may_fold(text[at]) { folded(&text[at..]) } else { None };
+            let Some(fold) = fold else {
+                bytes.push(text[at]);
+                origins.push(at);
+                at += 1;
+                continue;
+            };
+            let mut utf8 = [0; 4];
+            let written = fold.character.map_or("", |character| character.encode_utf8(&mut utf8)).as_bytes();
+            bytes.extend_from_slice(written);
+            origins.extend(written.iter().map(|_| at));
+            at += fold.length;
+        }
+        origins.push(text.len());
+        Self { bytes: Cow::Owned(bytes), origins: Some(origins) }
+    }
+}
+
+/// What stands for something else: how many bytes it has, and the character that it is; `None` for what is not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fold {
+    length: usize,
+    character: Option<char>,
+}
+
+const fn may_fold(byte: u8) -> bool {
+    matches!(byte, b'\\' | b'%' | b'&' | 0xc2 | 0xe2 | 0xe3 | 0xef)
+}
+
+/// What a text begins with, if that stands for something else.
+fn folded(text: &[u8]) -> Option<Fold> {
+    match text[0] {
+        b'\\' => escape(text),
+        b'%' => percent(text),
+        b'&' => entity(text),
+        _ => wide(text),
+    }
+}
+
+/// A JSON escape, also one that was escaped again: any number of backslashes in front.
+fn escape(text: &[u8]) -> Option<Fold> {
+    let slashes = text.iter().take_while(|byte| **byte == b'\\').count();
+    let fold = |length, character| Some(Fold { length: slashes + length, character: Some(character) });
+    match *text.get(slashes)? {
+        b'u' => {
+            let code = hex(text.get(slashes + 1..slashes + 5)?)?;
+            // Halves of pairs are no characters; nothing that is searched for has any.
+            let character = char::from_u32(code).unwrap_or('?');
+            Some(Fold { length: slashes + 5, character: narrow(character).map_or(Some(character), |narrow| narrow) })
+        }
+        byte @ (b'"' | b'/' | b'\'') => fold(1, char::from(byte)),
+        b'n' | b'r' => fold(1, '\n'),
+        b't' | b'b' | b'f' => fold(1, ' '),
+        _ => None,
+    }
+}
+
+/// A percent escape of ASCII, also one whose percent sign was escaped again.
+fn percent(text: &[u8]) -> Option<Fold> {
+    let mut length = 1;
+    while text.get(length..length + 2) == Some(b"25") && text.get(length + 2..length + 4).is_some_and(|next| hex(next).is_some()) {
+        length += 2;
+    }
+    let character = char::from_u32(hex(text.get(length..length + 2)?)?).filter(char::is_ascii)?;
+    Some(Fold { length: length + 2, character: Some(character) })
+}
+
+/// A numeric character reference of ASCII: `&#64;`, `&#x40;`.
+fn entity(text: &[u8]) -> Option<Fold> {
+    let rest = text.strip_prefix(b"&#")?;
+    let end = rest.iter().take(8).position(|byte| *byte == b';')?;
+    let digits = std::str::from_utf8(&rest[..end]).ok()?;
+    let code = match digits.strip_prefix(['x', 'X']) {
+        Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+        None => digits.parse().ok()?,
+    };
+    let character = char::from_u32(code).filter(char::is_ascii)?;
+    Some(Fold { length: end + 3, character: Some(character) })
+}
+
+fn hex(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |code, digit| Some(code * 16 + char::from(*digit).to_digit(16)?))
+}
+
+/// A character that is another one made wide, one of many dashes or blanks, or not seen at all.
+fn wide(text: &[u8]) -> Option<Fold> {
+    let length = if text[0] == 0xc2 { 2 } else { 3 };
+    let character = std::str::from_utf8(text.get(..length)?).ok()?.chars().next()?;
+    Some(Fold { length, character: narrow(character)? })
+}
+
+/// What a character is searched as, if not as itself; inside, `None` for what is not seen.
+fn narrow(character: char) -> Option<Option<char>> {
+    Some(match character {
+        // The comma, the exclamation mark and such end a word either way.
+        '＋' | '－' | '．' | '／' | '０'..='：' | '＝' | '＠' | 'Ａ'..='Ｚ' | '＿' | 'ａ'..='ｚ' => {
+            char::from_u32(u32::from(character) - 0xfee0)
+        }
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => Some('-'),
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{3000}' => Some(' '),
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' => None,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(text: &str) -> String {
+        String::from_utf8(View::of(text).bytes.into_owned()).unwrap()
+    }
+
+    #[test]
+    fn most_texts_are_searched_as_they_are() {
+        for text in ["", "plain text, 100 % sure & more", "中文，没有什么。“引号”、顿号！", "it’s — no", "C:\\dir\\x"]
+        {
+            let view = View::of(text);
+            assert!(view.origins.is_none() || text.contains('—'), "{text}");
+        }
+    }
+
+    #[test]
+    fn escapes_and_wide_characters_are_read() {
+        for (text, expected) in [
+            (r"\u0031\u0033", "13"),
+            (r"\\u0031\\\\u0033", "13"),
+            (r"a\/b\\\/c", "a/b/c"),
+            (r#"\"k\":\n1"#, "\"k\":\n1"),
+            ("a%40b%2540c", "a@b@c"),
+            ("a&#64;b&#x40;c", "a@b@c"),
+            ("１３８－００１３　ａ＠Ｂ", "138-0013 a@B"),
+            ("1\u{200b}3\u{ad}8", "138"),
+            (r"\uff11\u200b2", "12"),
+            (r"\ud83d\ude00 100%zz &#x4e2d; \u12", r"?? 100%zz &#x4e2d; \u12"),
+        ] {
+            assert_eq!(seen(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_byte_leads_back_to_where_it_is_from() {
+        let view = View::of(r"a１\u0032z");
+        assert_eq!(&*view.bytes, b"a12z");
+        assert_eq!((0..5).map(|at| view.origin(at)).collect::<Vec<_>>(), [0, 1, 4, 10, 11]);
+    }
+}
