@@ -3,16 +3,8 @@
 //! Such a value is refused at the start, since a setting that is accepted and ignored is found out weeks later. The day it is carried out,
 //! its line here goes, and nothing else in `config` changes.
 
-/// Settings and words (`design.md` §2 "Settings").
-const WORDS: &[(&str, &str)] = &[];
-
 /// Keys of a trigger's `functionParameter`.
 const PARAMETERS: &[&str] = &["filter", "profile"];
-
-/// True if the word is in the contract but refused by this version.
-pub(super) fn refuses_word(setting: &str, word: &str) -> bool {
-    WORDS.contains(&(setting, word))
-}
 
 /// True if the key is in the contract but refused by this version.
 pub(super) fn refuses_parameter(key: &str) -> bool {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::reader::Reader;
 use super::setting::Setting;
+use super::tables::mapping::mappings;
+use super::tables::masking;
 use super::{Config, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
 use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi, ProxySettings};
@@ -113,6 +115,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
     let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
     let content = content(reader);
+    let (mapping, profiles) = mappings(reader);
     Some(TraceSettings {
         enabled: enabled?,
         sample_rate: sample_rate?,
@@ -124,6 +127,8 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         version: None,
         tags: Vec::new(),
         content: Arc::new(content?),
+        mapping,
+        profiles,
     })
 }
 
@@ -144,7 +149,7 @@ fn content(reader: &mut Reader<'_>) -> Option<ContentSettings> {
         ("none", ContentPolicy::None),
     ];
     let policy = reader.choice(&table::CONTENT_POLICY, &policies);
-    Some(ContentSettings { policy: policy?, ..ContentSettings::default() })
+    masking::content(reader, policy?)
 }
 
 fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {

@@ -7,7 +7,6 @@ use std::fmt::Display;
 use crate::export::json::{put_numbers, put_payload};
 use crate::export::otlp::{SpanWriter, level_name, type_name};
 use crate::gateway::ParsedRecord;
-use crate::policy;
 use crate::sls::LogRecord;
 use crate::trace::ids::derived_parent;
 use crate::trace::map::observation;
@@ -48,8 +47,7 @@ impl Mapped {
     /// The observation of a record; `None` where it is no call.
     pub fn of(record: &LogRecord<'_>, settings: &TraceSettings) -> Option<Self> {
         let parsed = ParsedRecord::of(record);
-        let mut observation = observation(record, &parsed.call().ok()?, settings);
-        policy::apply(&mut observation, &settings.content);
+        let observation = observation(record, &parsed.call().ok()?, settings);
         let span = SpanWriter::default().write(&observation).to_vec();
         let parent_is_derived = observation.parent == Some(derived_parent(observation.trace_id));
         Some(Self { facts: Facts::of(&observation), span, parent_is_derived })

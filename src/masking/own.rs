@@ -31,6 +31,14 @@ pub struct Pattern {
 pub struct PatternError {
     /// The phrase.
     pub rule: &'static str,
+    of_name: bool,
+}
+
+impl PatternError {
+    /// True if the name is wrong and not the expression.
+    pub fn is_of_name(self) -> bool {
+        self.of_name
+    }
 }
 
 /// Patterns that are searched together.
@@ -49,10 +57,11 @@ impl Pattern {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         let named = (1..=MAX_NAME_BYTES).contains(&self.name.len()) && self.name.bytes().all(plain);
         let is_taken = super::kind::BUILT_IN.iter().any(|(name, _)| *name == self.name) || self.name == "cut";
-        let refused = |rule| Err(PatternError { rule });
+        let refused = |rule| Err(PatternError { rule, of_name: false });
+        let misnamed = |rule| Err(PatternError { rule, of_name: true });
         match () {
-            () if !named => refused("must be named with 1 to 40 of a-z, 0-9 and _"),
-            () if is_taken => refused("must not have the name of a built-in pattern"),
+            () if !named => misnamed("must be named with 1 to 40 of a-z, 0-9 and _"),
+            () if is_taken => misnamed("must not have the name of a built-in pattern"),
             () if self.regex.is_empty() || self.regex.len() > MAX_PATTERN_BYTES => refused("must have 1 to 1000 bytes"),
             () => match automaton(&[self.regex.as_str()]) {
                 Err(error) if error.size_limit().is_some() => {
@@ -70,10 +79,10 @@ impl Own {
     /// All of them together.
     pub(super) fn new(patterns: Vec<Pattern>) -> Result<Self, PatternError> {
         if patterns.len() > MAX_PATTERNS {
-            return Err(PatternError { rule: "must be at most 64 patterns" });
+            return Err(PatternError { rule: "must be at most 64 patterns", of_name: false });
         }
         let texts: Vec<_> = patterns.iter().map(|pattern| pattern.regex.as_str()).collect();
-        let regex = automaton(&texts).map_err(|_| PatternError { rule: "must be smaller, all patterns together" })?;
+        let regex = automaton(&texts).map_err(|_| PatternError { rule: "must be smaller, all patterns together", of_name: false })?;
         Ok(Self { regex, patterns })
     }
 

@@ -58,15 +58,13 @@ fn texts(observation: &mut Observation<'_>, cover: &mut Cover<'_>) {
     #[rustfmt::skip]
     let Observation {
         trace_id: _, span_id: _, parent: _, kind: _, name, start_ms: _, end_ms: _, completion_start_ms: _, level: _, status_message, model,
-        usage: _, cost, input, output, environment, trace, metadata,
+        usage: _, cost: _, input, output, environment, trace, metadata,
     } = observation;
     payload::cover(input, "input", cover);
     payload::cover(output, "output", cover);
     cover.label_or_mark("name", name);
     cover.status(status_message);
     cover.label("model", model, Form::Word);
-    // What it cost is numbers; whose price it was is metadata.
-    let _ = cost.as_ref().map(|cost| &cost.source);
     if environment.as_deref().is_some_and(|text| !cover.leaves_as_it_is("environment", text)) {
         *environment = None;
     }

@@ -1,7 +1,9 @@
 //! What the operator decides about traces: ownership, sampling, prices, and the attributes that every trace carries.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::mapping::Mapping;
 use super::prices::PriceBook;
 use crate::masking::ContentSettings;
 
@@ -28,7 +30,7 @@ pub enum JoinUsage {
 }
 
 /// What the operator decides about traces. A trigger's `functionParameter` may replace `environment`, `release`, `version`, `tags` and
-/// `sample_rate` for one call (`design.md` §2).
+/// `sample_rate`, and choose a profile, for one call (`design.md` §2).
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceSettings {
     /// `LANGFUSE_TRACING_ENABLED`.
@@ -51,6 +53,10 @@ pub struct TraceSettings {
     pub tags: Vec<String>,
     /// `CONTENT_POLICY` and the file's `[masking]`: what becomes of texts. Carried out by [`crate::policy`], behind the mapping.
     pub content: Arc<ContentSettings>,
+    /// `[mapping]`, or the `[profile.NAME]` that the call has chosen.
+    pub mapping: Arc<Mapping>,
+    /// Every `[profile.NAME]`, each with what it leaves to `[mapping]`.
+    pub profiles: Arc<BTreeMap<String, Arc<Mapping>>>,
 }
 
 impl Default for TraceSettings {
@@ -66,6 +72,8 @@ impl Default for TraceSettings {
             version: None,
             tags: Vec::new(),
             content: Arc::default(),
+            mapping: Arc::default(),
+            profiles: Arc::default(),
         }
     }
 }
