@@ -7,6 +7,7 @@ use std::fmt::Display;
 use crate::export::json::{put_numbers, put_payload};
 use crate::export::otlp::{SpanWriter, level_name, type_name};
 use crate::gateway::ParsedRecord;
+use crate::policy;
 use crate::sls::LogRecord;
 use crate::trace::ids::derived_parent;
 use crate::trace::map::observation;
@@ -52,6 +53,15 @@ impl Mapped {
         let parent_is_derived = observation.parent == Some(derived_parent(observation.trace_id));
         Some(Self { facts: Facts::of(&observation), span, parent_is_derived })
     }
+}
+
+/// The attributes as they leave, with the content policy applied; none where the record is no call.
+pub fn leaving(record: &LogRecord<'_>, settings: &TraceSettings) -> Facts {
+    let parsed = ParsedRecord::of(record);
+    let Ok(call) = parsed.call() else { return Facts::default() };
+    let mut observation = observation(record, &call, settings);
+    policy::apply(&mut observation, &settings.content);
+    Facts::of(&observation)
 }
 
 impl Facts {

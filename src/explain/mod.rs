@@ -3,8 +3,8 @@
 //!
 //! The values come from the code that delivers (`facts`), and which field they come from is found out by leaving fields out and mapping
 //! again (`influence`). Tables say only which fields are natural for an attribute (`origins`), and words are checked against the values
-//! (`derivation`). `unused`, `absent`, `advice` and `skipped` each answer a question of their own; `tree` and `json` write it down.
-//! Knows no file, no environment and no terminal.
+//! (`derivation`). `unused`, `absent`, `advice` and `skipped` each answer a question of their own, and `leaving` shows what the content policy
+//! makes of all that; `tree` and `json` write it down. Knows no file, no environment and no terminal.
 
 mod absent;
 mod advice;
@@ -12,6 +12,7 @@ mod derivation;
 mod facts;
 mod influence;
 pub mod json;
+mod leaving;
 mod origins;
 mod shown;
 mod skipped;
@@ -87,7 +88,7 @@ pub fn explain(record: &LogRecord<'_>, settings: &TraceSettings) -> Explanation 
     }
     let places = Places::of(record);
     match Experiment::of(&places, settings, origins::is_known) {
-        Some(experiment) => Explanation::Delivered(delivered(&experiment)),
+        Some(experiment) => Explanation::Delivered(leaving::leave(delivered(&experiment), &facts::leaving(record, settings), settings)),
         None => Explanation::Skipped(skipped::skipped(record, SkipReason::Record(crate::gateway::Skip::NotAModelCall))),
     }
 }

@@ -46,11 +46,15 @@ impl<'s> Cover<'s> {
     }
 
     /// Masks the value of a named field in place, all of it where the name says so.
-    pub(super) fn mask_named(&mut self, name: &str, text: &mut Cow<'_, str>) {
-        let ends = self.ends(text);
+    pub(super) fn mask_named(&mut self, name: &str, text: &mut Cow<'_, str>, ends: Ends) {
         if let Some(masked) = self.settings.masking.named(name, text, ends, &mut self.found) {
             *text = Cow::Owned(masked);
         }
+    }
+
+    /// As [`Cover::ends`], for a name: whether a model's or an API's is damaged is seen by its reader, and half of one is no secret.
+    pub(super) fn ends_of_name(&self, text: &str) -> Ends {
+        Some(self.ends(text)).filter(|ends| *ends != Ends::Doubtful).unwrap_or(Ends::Whole)
     }
 
     /// How sure it is that a short text is all there.
@@ -80,7 +84,7 @@ impl<'s> Cover<'s> {
             let length = self.length(text);
             return length.map(|length| *text = Cow::Owned(length)).is_some();
         }
-        let ends = self.ends(text);
+        let ends = self.ends_of_name(text);
         self.mask(text, ends);
         bound(text);
         true

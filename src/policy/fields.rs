@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::covered::Cover;
-use crate::masking::Ends;
+use crate::masking::ContentPolicy;
 
 /// The fields that can be excepted from the policy, beside `metadata.` and a key.
 pub const KEEPABLE: [&str; 11] =
@@ -92,6 +92,9 @@ const KNOWN: [(&str, Form); 24] = [
     ("mcp_tool_name", Form::Word),
 ];
 
+/// Known metadata that a client writes and that damage may cut.
+const OF_CLIENTS: [&str; 3] = ["consumer", "session_id", "chat_id"];
+
 fn form(key: &str) -> Form {
     match KNOWN.iter().find(|(known, _)| *known == key) {
         Some((_, form)) => *form,
@@ -130,14 +133,15 @@ fn keeps(key: &mut Cow<'_, str>, value: &mut Cow<'_, str>, cover: &mut Cover<'_>
             None => return false,
         }
     } else {
-        if cover.policy() != crate::masking::ContentPolicy::Masked && kept_part(key, value).len() < value.len() {
+        if cover.policy() != ContentPolicy::Masked && kept_part(key, value).len() < value.len() {
             *value = Cow::Owned(kept_part(key, value).to_owned());
         }
-        cover.mask_named(key, value);
+        let ends = if form == Form::Text || OF_CLIENTS.contains(&key.as_ref()) { cover.ends(value) } else { cover.ends_of_name(value) };
+        cover.mask_named(key, value, ends);
     }
     if form == Form::Text {
-        let ends = cover.ends(key);
-        cover.mask(key, if ends == Ends::Doubtful { Ends::Whole } else { ends });
+        let ends = cover.ends_of_name(key);
+        cover.mask(key, ends);
     }
     true
 }
