@@ -48,6 +48,10 @@ package: ## dist/bootstrap for Function Compute, and the runtimes that it runs o
 	install -m 0755 target/package/$(if $(TARGET),$(TARGET)/)release/bootstrap dist/bootstrap
 	@.ci/runtimes dist/bootstrap
 
+.PHONY: bench
+bench: ## What the work costs beside a floor; fails above the bounds that are promised
+	@cargo bench --locked --no-default-features
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean

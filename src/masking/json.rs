@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use super::credential::is_secret;
 use super::kind::{Found, Kind};
 use super::name::{Strength, strength};
-use super::{Ends, Masking};
+use super::{Ends, Masking, stream};
 
 /// How deep JSON inside strings of JSON is read as such; below, it is text.
 const MAX_NESTING: usize = 8;
@@ -19,7 +19,11 @@ const SHORTEST_NUMBER: usize = 11;
 pub(super) fn value(masking: &Masking, text: &str, ends: Ends, depth: usize, found: &mut Found) -> Option<String> {
     let is_json =
         depth < MAX_NESTING && text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    if is_json { json(masking, text, ends, depth, found) } else { masking.plain(text, ends, found) }
+    match () {
+        () if is_json => json(masking, text, ends, depth, found),
+        () if stream::is_stream(text) => stream::stream(masking, text, ends, found),
+        () => masking.plain(text, ends, found),
+    }
 }
 
 /// Valid JSON; `None` if there is nothing to mask.
@@ -111,7 +115,7 @@ impl Walk<'_, '_> {
 }
 
 /// Where the string that begins at `at` ends, its quotes included.
-fn end_of_string(json: &[u8], at: usize) -> usize {
+pub(super) fn end_of_string(json: &[u8], at: usize) -> usize {
     let mut end = at + 1;
     while end < json.len() && json[end] != b'"' {
         end += if json[end] == b'\\' { 2 } else { 1 };
@@ -120,7 +124,7 @@ fn end_of_string(json: &[u8], at: usize) -> usize {
 }
 
 /// What a string says. One with lone halves of surrogate pairs is searched as it is written.
-fn decoded(raw: &str) -> Cow<'_, str> {
+pub(super) fn decoded(raw: &str) -> Cow<'_, str> {
     if !raw.contains('\\') {
         return Cow::Borrowed(raw);
     }

@@ -1,7 +1,8 @@
 //! Secrets in texts: found and covered, `[masked:email]` for an address. Pure, and blind to where a text comes from.
 //!
 //! `view` undoes what hides a secret, `scan` looks once at every byte and asks the file of a kind where it may begin, `own` holds the
-//! operator's patterns, `cut` knows what a cut leaves, `json` keeps JSON valid, `hash` makes ids unreadable. Nothing here knows a field, a
+//! operator's patterns, `cut` knows what a cut leaves, `json` keeps JSON valid, `stream` joins what
+//! arrived in pieces, `hash` makes ids unreadable. Nothing here knows a field, a
 //! policy or a destination. Masking is best effort: what has no form of its own, such as a name, is not found.
 
 mod address;
@@ -15,6 +16,7 @@ mod number;
 mod own;
 mod scan;
 mod settings;
+mod stream;
 mod view;
 mod word;
 

@@ -236,6 +236,22 @@ fn json_stays_json() {
 }
 
 #[test]
+fn a_number_in_the_pieces_of_an_event_stream_is_found() {
+    let events = |pieces: &[&str]| {
+        pieces.iter().map(|piece| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{piece}\"}}}}]}}\n\n")).collect::<String>()
+    };
+    let out = masked(&events(&["call ", "138", "001", "38000", " or a@", "b.com\\n", "x"]));
+    assert_eq!(out, events(&["call ", "[masked:mobile]", "", "", " or [masked:email]", "\\n", "x"]));
+    let cut = events(&["tel ", "138", "001"]);
+    let out = Masking::default().text(&cut, Ends::Doubtful, &mut Found::new()).unwrap();
+    assert_eq!(out, events(&["tel ", "[masked:cut]", ""]));
+    let whole = events(&["one", " two"]);
+    assert_eq!(masked(&whole), whole);
+    let escaped = "data: {\"delta\":\"\\u0031380\"}\ndata: {\"delta\":\"0138000\"}\ndata: [DONE]";
+    assert_eq!(masked(escaped), "data: {\"delta\":\"[masked:mobile]\"}\ndata: {\"delta\":\"\"}\ndata: [DONE]");
+}
+
+#[test]
 fn what_touches_a_cut_is_left_out() {
     let at = |text: &str, ends| Masking::default().text(text, ends, &mut Found::new()).unwrap_or_else(|| text.to_owned());
     assert_eq!(masked("my id 1101051949 [truncated] 002X is, and"), "my id [masked:cut] [truncated] [masked:cut] is, and");
@@ -339,6 +355,10 @@ proptest! {
 
     #[test]
     fn any_text_is_searched_without_a_panic_and_twice_is_as_once(text in any::<String>(), json in prop::collection::vec(any::<String>(), 0..4)) {
+        let events = format!("data: {text}\ndata: {{\"text\":\"{text}\",\"content\":\"{text}");
+        for ends in [Ends::Whole, Ends::Doubtful, Ends::CutAt(events.len())] {
+            Masking::default().text(&events, ends, &mut Found::new());
+        }
         let once = masked(&text);
         prop_assert_eq!(masked(&once), once);
         let json = serde_json::json!(json).to_string();
