@@ -52,6 +52,9 @@ pub struct Report {
     pub request_id: String,
     pub job_name: String,
     pub task_id: String,
+    /// Stream, queue or log group that the records came from, where that is not a Logstore.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source: String,
     pub project: String,
     pub logstore: String,
     pub shard: u32,
