@@ -42,17 +42,23 @@ fn main() {
     let mut within = true;
     for (name, text) in &texts {
         let floor = measure(text, |text| text.bytes().filter(|byte| *byte == b'@').count());
-        let built_in = measure(text, |text| masking.text(text, Ends::Whole, &mut Found::new()).map_or(0, |masked| masked.len()));
+        let built_in = measure(text, |text| length(search(&masking, name, text)));
         report(name, built_in, floor);
         within &= built_in <= BOUND;
-        report(
-            &format!("{name}, 2 own patterns"),
-            measure(text, |text| with_own.text(text, Ends::Whole, &mut Found::new()).map_or(0, |masked| masked.len())),
-            floor,
-        );
+        report(&format!("{name}, 2 own patterns"), measure(text, |text| length(search(&with_own, name, text))), floor);
     }
     println!("bound for built-in patterns: {BOUND:?} a kilobyte: {}", if within { "kept" } else { "BROKEN" });
     std::process::exit(i32::from(!within));
+}
+
+/// As in a record: structures are known to be JSON there, and texts are not.
+fn search(masking: &Masking, name: &str, text: &str) -> Option<String> {
+    let found = &mut Found::new();
+    if name == "JSON" { masking.json(text, Ends::Whole, found) } else { masking.text(text, Ends::Whole, found) }
+}
+
+fn length(masked: Option<String>) -> usize {
+    masked.map_or(0, |masked| masked.len())
 }
 
 /// As many times the text as make one kilobyte.

@@ -146,7 +146,10 @@ fn ends_line(haystack: Haystack<'_>, end: usize) -> bool {
 /// True if a value under the name of a secret is one; `is_said` where it is written as a value, and not as the next word of a sentence.
 pub(super) fn is_secret(value: &[u8], strength: Strength, is_said: bool) -> bool {
     const NONE: [&[u8]; 8] = [b"null", b"true", b"false", b"none", b"undefined", b"string", b"None", b"[masked:"];
-    let is_none = NONE.iter().any(|none| value.starts_with(none)) || value.iter().all(|byte| b"*x.-".contains(byte));
+    // A structure is no secret, and what is in it is looked at for itself.
+    let is_none = matches!(value.first(), Some(b'{' | b'['))
+        || NONE.iter().any(|none| value.starts_with(none))
+        || value.iter().all(|byte| b"*x.-".contains(byte));
     match strength {
         _ if is_none => false,
         Strength::Strong => value.len() >= 4 && (is_said || looks_random(value)),

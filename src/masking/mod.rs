@@ -32,7 +32,10 @@ pub use settings::{ContentPolicy, ContentSettings, IdForm};
 use kind::Span;
 use name::strength;
 use own::Own;
-use view::View;
+use view::{Features, View};
+
+/// The shortest secret of letters alone, `Bearer AbcdefgH`. Bytes.
+const SHORTEST_OF_LETTERS: usize = 15;
 
 /// What is masked: some of the built-in kinds, and patterns of the operator. Made once, at the start.
 #[derive(Clone, Debug)]
@@ -113,8 +116,9 @@ impl Masking {
         let (mut out, mut copied) = (String::with_capacity(text.len()), 0);
         for span in spans {
             found.insert(span.kind);
-            out.push_str(&text[copied..span.start]);
-            out.push_str(&self.mark(span.kind));
+            for part in [&text[copied..span.start], "[masked:", self.name(span.kind), "]"] {
+                out.push_str(part);
+            }
             copied = span.end;
         }
         out.push_str(&text[copied..]);
@@ -123,7 +127,11 @@ impl Masking {
 
     /// What is to be covered, in order and apart.
     fn spans(&self, text: &str, ends: Ends) -> Vec<Span> {
-        let view = View::of(text);
+        let features = Features::of(text);
+        if !features.has_sign() && text.len() < SHORTEST_OF_LETTERS && self.own.is_none() && ends == Ends::Whole {
+            return Vec::new();
+        }
+        let view = View::of(text, features);
         let mut spans = scan::scan(&view.bytes, self.kinds);
         if let (Some(own), Ok(seen)) = (&self.own, std::str::from_utf8(&view.bytes)) {
             spans.extend(own.find(seen));
@@ -134,7 +142,9 @@ impl Masking {
         if let Some(own) = self.own.as_ref().filter(|_| view.is_folded()) {
             spans.extend(own.find(text));
         }
-        spans.extend(cut::at_cuts(text, ends));
+        if ends != Ends::Whole || features.has_bracket() {
+            spans.extend(cut::at_cuts(text, ends));
+        }
         apart(spans)
     }
 }

@@ -115,12 +115,32 @@ fn of_character(haystack: Haystack<'_>, at: usize, spans: &mut Vec<Span>) -> usi
     found.map_or(at + 3, |span| span.end)
 }
 
+/// What a word is made of, as bits.
+const DIGIT: u8 = 1;
+const UPPER: u8 = 2;
+
+/// The shortest word without digits, capitals or a sign behind it that can begin something: `bearer` and its like have five letters and more.
+const SHORTEST_SCHEME: usize = 5;
+
 fn of_word(haystack: Haystack<'_>, at: usize, spans: &mut Vec<Span>) -> usize {
-    let end = haystack.end_of(at, |byte| byte.is_ascii_alphanumeric());
+    let (mut end, mut made_of, mut letters) = (at, 0, at);
+    while let Some(byte) = haystack.bytes.get(end).filter(|byte| CLASSES[usize::from(**byte)] == Class::Word) {
+        made_of |= match byte {
+            b'0'..=b'9' => DIGIT,
+            b'A'..=b'Z' => UPPER,
+            _ => 0,
+        };
+        end += 1;
+        letters = if made_of & DIGIT == 0 { end } else { letters };
+    }
+    let joined = matches!(haystack.at(end), b'-' | b'_' | b'.' | b'/');
+    // Most words of a language are done with here.
+    if made_of == 0 && !joined && !((SHORTEST_SCHEME..=6).contains(&(end - at)) && haystack.at(end) == b' ') && end - at < 20 {
+        return end;
+    }
     if end - at == 8 && haystack.at(end) == b'-' && is_uuid(haystack, at) {
         return at + 36;
     }
-    let letters = haystack.end_of(at, |byte| byte.is_ascii_alphabetic()).min(end);
     let found = match letters - at {
         0 => number::number(haystack, at),
         _ => of_letters(haystack, at..end).or_else(|| number::behind_letters(haystack, at..letters, end)),

@@ -11,6 +11,9 @@ use super::{Ends, Masking};
 /// The members that hold a piece of a text, in the protocols of model services.
 const PIECES: [&str; 7] = ["content", "text", "reasoning_content", "thinking", "arguments", "partial_json", "delta"];
 
+/// The shortest stream of two events that hold anything. Bytes.
+const SHORTEST: usize = 30;
+
 /// A piece of a text: where its string stands, quotes included, what it says, and where that is in the joined text.
 struct Piece {
     place: Range<usize>,
@@ -20,7 +23,7 @@ struct Piece {
 
 /// True for a text of at least two events.
 pub(super) fn is_stream(text: &str) -> bool {
-    text.contains("data:") && text.lines().filter(|line| line.starts_with("data:")).nth(1).is_some()
+    text.len() > SHORTEST && text.contains("data:") && text.lines().filter(|line| line.starts_with("data:")).nth(1).is_some()
 }
 
 /// An event stream with its secrets covered; `None` if it has none.

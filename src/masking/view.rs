@@ -9,51 +9,57 @@ use std::borrow::Cow;
 pub(super) struct View<'t> {
     /// What is searched. ASCII is ASCII here, whatever it was written as.
     pub bytes: Cow<'t, [u8]>,
-    /// For each byte, and for the end, where in the text it begins. `None`: the same place.
-    origins: Option<Vec<usize>>,
+    /// Where the bytes go on elsewhere in the text: from a place here, and from which place there. Empty: never.
+    origins: Vec<(usize, usize)>,
 }
 
 impl<'t> View<'t> {
     /// The view of a text.
-    pub(super) fn of(text: &'t str) -> Self {
-        match text.as_bytes().iter().enumerate().position(|(at, byte)| may_fold(*byte) && folded(&text.as_bytes()[at..]).is_some()) {
-            None => Self { bytes: Cow::Borrowed(text.as_bytes()), origins: None },
-            Some(first) => Self::folded(text.as_bytes(), first),
+    pub(super) fn of(text: &'t str, features: Features) -> Self {
+        let text = text.as_bytes();
+        let mut view = Self { bytes: Cow::Borrowed(text), origins: Vec::new() };
+        if !features.folds() {
+            return view;
         }
+        let (mut bytes, mut copied) = (Vec::new(), 0);
+        while let Some((at, fold)) = next_fold(text, copied) {
+            bytes.reserve(text.len() - copied);
+            bytes.extend_from_slice(&text[copied..at]);
+            view.origins.push((bytes.len(), at));
+            let mut utf8 = [0; 4];
+            bytes.extend_from_slice(fold.character.map_or("", |character| character.encode_utf8(&mut utf8)).as_bytes());
+            copied = at + fold.length;
+            view.origins.push((bytes.len(), copied));
+        }
+        if view.is_folded() {
+            bytes.extend_from_slice(&text[copied..]);
+            view.bytes = Cow::Owned(bytes);
+        }
+        view
     }
 
     /// Where in the text the byte at `position` begins.
     pub(super) fn origin(&self, position: usize) -> usize {
-        self.origins.as_ref().map_or(position, |origins| origins[position])
+        match self.origins.partition_point(|(here, _)| *here <= position) {
+            0 => position,
+            next => self.origins[next - 1].1 + (position - self.origins[next - 1].0),
+        }
     }
 
     /// True if anything in the text is searched as something else.
     pub(super) fn is_folded(&self) -> bool {
-        self.origins.is_some()
+        !self.origins.is_empty()
     }
+}
 
-    fn folded(text: &[u8], first: usize) -> Self {
-        let mut bytes = Vec::with_capacity(text.len());
-        let mut origins = Vec::with_capacity(text.len() + 1);
-        bytes.extend_from_slice(&text[..first]);
-        origins.extend(0..first);
-        let mut at = first;
-        while at < text.len() {
-            let fold = if may_fold(text[at]) { folded(&text[at..]) } else { None };
-            let Some(fold) = fold else {
-                bytes.push(text[at]);
-                origins.push(at);
-                at += 1;
-                continue;
-            };
-            let mut utf8 = [0; 4];
-            let written = fold.character.map_or("", |character| character.encode_utf8(&mut utf8)).as_bytes();
-            bytes.extend_from_slice(written);
-            origins.extend(written.iter().map(|_| at));
-            at += fold.length;
+fn next_fold(text: &[u8], from: usize) -> Option<(usize, Fold)> {
+    let mut at = from;
+    loop {
+        at += text[at..].iter().position(|byte| may_fold(*byte))?;
+        match folded(&text[at..]) {
+            Some(fold) => return Some((at, fold)),
+            None => at += 1,
         }
-        origins.push(text.len());
-        Self { bytes: Cow::Owned(bytes), origins: Some(origins) }
     }
 }
 
@@ -62,6 +68,51 @@ impl<'t> View<'t> {
 struct Fold {
     length: usize,
     character: Option<char>,
+}
+
+/// What kinds of bytes a text has at all: most texts are done with after this one quick look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Features(u8);
+
+const FOLDS: u8 = 1;
+const BRACKET: u8 = 2;
+const SIGN: u8 = 4;
+
+static FEATURES: [u8; 256] = features();
+
+const fn features() -> [u8; 256] {
+    let mut features = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        features[byte] = match byte as u8 {
+            byte if may_fold(byte) => FOLDS | SIGN,
+            b'[' => BRACKET,
+            b'0'..=b'9' | b'@' | b':' | b'=' | b'-' | b'_' | b'.' | 0x80.. => SIGN,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    features
+}
+
+impl Features {
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.bytes().fold(0, |all, byte| all | FEATURES[usize::from(byte)]))
+    }
+
+    fn folds(self) -> bool {
+        self.0 & FOLDS != 0
+    }
+
+    /// True if there may be a seam.
+    pub(super) fn has_bracket(self) -> bool {
+        self.0 & BRACKET != 0
+    }
+
+    /// True if there is a digit, a sign or a character beyond ASCII: words alone are hardly ever secrets.
+    pub(super) fn has_sign(self) -> bool {
+        self.0 & SIGN != 0
+    }
 }
 
 const fn may_fold(byte: u8) -> bool {
@@ -125,6 +176,12 @@ fn hex(digits: &[u8]) -> Option<u32> {
 
 /// A character that is another one made wide, one of many dashes or blanks, or not seen at all.
 fn wide(text: &[u8]) -> Option<Fold> {
+    // Chinese punctuation begins with the same bytes.
+    match text {
+        [0xe3, second, third, ..] if (*second, *third) != (0x80, 0x80) => return None,
+        [0xef, 0xbc, 0x80..=0x8a | 0x8c | 0x9b | 0x9c | 0x9e | 0x9f, ..] => return None,
+        _ => {}
+    }
     let length = if text[0] == 0xc2 { 2 } else { 3 };
     let character = std::str::from_utf8(text.get(..length)?).ok()?.chars().next()?;
     Some(Fold { length, character: narrow(character)? })
@@ -149,15 +206,15 @@ mod tests {
     use super::*;
 
     fn seen(text: &str) -> String {
-        String::from_utf8(View::of(text).bytes.into_owned()).unwrap()
+        String::from_utf8(View::of(text, Features::of(text)).bytes.into_owned()).unwrap()
     }
 
     #[test]
     fn most_texts_are_searched_as_they_are() {
         for text in ["", "plain text, 100 % sure & more", "中文，没有什么。“引号”、顿号！", "it’s — no", "C:\\dir\\x"]
         {
-            let view = View::of(text);
-            assert!(view.origins.is_none() || text.contains('—'), "{text}");
+            let view = View::of(text, Features::of(text));
+            assert!(!view.is_folded() || text.contains('—'), "{text}");
         }
     }
 
@@ -181,7 +238,7 @@ mod tests {
 
     #[test]
     fn every_byte_leads_back_to_where_it_is_from() {
-        let view = View::of(r"a１\u0032z");
+        let view = View::of(r"a１\u0032z", Features::of(r"a１\u0032z"));
         assert_eq!(&*view.bytes, b"a12z");
         assert_eq!((0..5).map(|at| view.origin(at)).collect::<Vec<_>>(), [0, 1, 4, 10, 11]);
     }
