@@ -17,16 +17,29 @@ pub(super) fn ipv6(haystack: Haystack<'_>, at: usize) -> Option<Span> {
         return None;
     }
     let start = haystack.start_of(at, LONGEST, is_part);
-    let mut end = haystack.end_of(at, is_part).min(start + LONGEST + 1);
+    let mut end = haystack.end_of(at, is_part).min(start + 2 * LONGEST);
     while haystack.before(end) == b'.' || (haystack.before(end) == b':' && haystack.before(end - 1) != b':') {
         end -= 1;
     }
-    if haystack.before(start).is_ascii_alphanumeric() || haystack.at(end).is_ascii_alphanumeric() {
-        return None;
-    }
-    let text = std::str::from_utf8(haystack.bytes.get(start..end)?).ok()?;
-    let plausible = text.bytes().any(|byte| byte.is_ascii_digit()) && text.parse::<Ipv6Addr>().is_ok();
-    if plausible { span(haystack, start, end, Kind::Ip) } else { None }
+    // `cache:2001:db8::1`, and a port behind eight groups.
+    let later = || (start..end).filter(|place| haystack.at(*place) == b':').take(MOST_BEFORE).map(|colon| colon + 1);
+    let earlier = haystack.bytes.get(start..end)?.iter().rposition(|byte| *byte == b':').map_or(end, |colon| start + colon);
+    let starts = || std::iter::once(start).chain(later());
+    let found = [end, earlier]
+        .into_iter()
+        .flat_map(|end| starts().map(move |start| (start, end)))
+        .find(|(start, end)| is_address(haystack, *start, *end))?;
+    span(haystack, found.0, found.1, Kind::Ip)
+}
+
+/// How many groups of the run may be something else in front of the address.
+const MOST_BEFORE: usize = 3;
+
+fn is_address(haystack: Haystack<'_>, start: usize, end: usize) -> bool {
+    let Some(text) = haystack.bytes.get(start..end) else { return false };
+    let apart = !haystack.before(start).is_ascii_alphanumeric() && !haystack.at(end).is_ascii_alphanumeric();
+    let digits = text.iter().any(u8::is_ascii_digit);
+    apart && digits && std::str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
 fn is_part(byte: u8) -> bool {

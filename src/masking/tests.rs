@@ -189,6 +189,9 @@ fn addresses_of_the_internet_are_not_versions_or_times() {
         ("fe80::1, ::1.", "[masked:ip], [masked:ip]."),
         ("2001:0db8:85a3:0000:0000:8a2e:0370:7334", "[masked:ip]"),
         ("::ffff:10.0.0.1", "[masked:ip]"),
+        ("cache:2001:db8:294::8a2e:370:7334", "cache:[masked:ip]"),
+        ("map[x:2001:db8::1 y", "map[x:[masked:ip] y"),
+        ("1:2:3:4:5:6:7:8:443 up", "[masked:ip]:443 up"),
         ("服务器10.0.0.1的", "服务器[masked:ip]的"),
     ]);
     stay(&[

@@ -25,6 +25,7 @@ pub use fields::{KEEPABLE, is_keepable};
 use std::borrow::Cow;
 
 use crate::masking::{ContentPolicy, ContentSettings, IdForm};
+use crate::trace::usage::Usage;
 use crate::trace::{Observation, TraceAttributes};
 use covered::Cover;
 use fields::Form;
@@ -34,6 +35,9 @@ pub const POLICY_MARK: &str = "gw_content_policy";
 
 /// What says which kinds of secrets were masked, separated by commas.
 pub const MASKED_MARK: &str = "gw_masked";
+
+/// The lowest number with eleven digits, as a mobile has. No call has ten billion tokens.
+const MAX_COUNT: u64 = 10_000_000_000;
 
 /// Applies the policy to an observation, in place. Under `full` with ids as they were logged, nothing is looked at.
 pub fn apply(observation: &mut Observation<'_>, settings: &ContentSettings) {
@@ -58,8 +62,11 @@ fn texts(observation: &mut Observation<'_>, cover: &mut Cover<'_>) {
     #[rustfmt::skip]
     let Observation {
         trace_id: _, span_id: _, parent: _, kind: _, name, start_ms: _, end_ms: _, completion_start_ms: _, level: _, status_message, model,
-        usage: _, cost: _, input, output, environment, trace, metadata,
+        usage, cost, input, output, environment, trace, metadata,
     } = observation;
+    if usage.as_ref().is_some_and(is_no_count) {
+        (*usage, *cost) = (None, None);
+    }
     payload::cover(input, "input", cover);
     payload::cover(output, "output", cover);
     cover.label_or_mark("name", name);
@@ -72,6 +79,11 @@ fn texts(observation: &mut Observation<'_>, cover: &mut Cover<'_>) {
         trace_texts(trace, cover);
     }
     fields::cover(metadata, cover);
+}
+
+/// True for counts that are rather telephone numbers: a client's text in the place of a count.
+fn is_no_count(usage: &Usage) -> bool {
+    usage.buckets.iter().map(|(_, count)| *count).chain([usage.total]).any(|count| count >= MAX_COUNT)
 }
 
 fn trace_texts(trace: &mut TraceAttributes<'_>, cover: &mut Cover<'_>) {

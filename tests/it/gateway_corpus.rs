@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use sls_to_langfuse::export::otlp::{SpanWriter, body_prefix};
 use sls_to_langfuse::export::wire::{ExportTraceServiceRequest, Span, any_value};
 use sls_to_langfuse::gateway::{ParsedRecord, Skip};
+use sls_to_langfuse::masking::{ContentPolicy, ContentSettings};
+use sls_to_langfuse::policy;
 use sls_to_langfuse::sls::{Field, LogRecord, LogTime};
 use sls_to_langfuse::trace::map::observation;
 use sls_to_langfuse::trace::settings::{JoinUsage, Ownership, TraceSettings};
@@ -281,4 +283,22 @@ fn no_two_records_share_a_span() {
             panic!("{} and {other}", case.name);
         }
     }
+}
+
+#[test]
+fn nothing_in_the_corpus_is_taken_for_a_secret_that_is_none() {
+    let mut found = BTreeMap::new();
+    for case in CORPUS.iter() {
+        let record = case.record();
+        let parsed = ParsedRecord::of(&record);
+        let Ok(call) = parsed.call() else { continue };
+        let mut observation = observation(&record, &call, &case.settings);
+        policy::apply(&mut observation, &ContentSettings { policy: ContentPolicy::Masked, ..ContentSettings::default() });
+        if let Some((_, kinds)) = observation.metadata.iter().find(|(key, _)| key == policy::MASKED_MARK) {
+            kinds.split(',').for_each(|kind| found.entry(kind.to_owned()).or_insert_with(Vec::new).push(case.name.as_str()));
+        }
+    }
+    // Addresses of services, and words that touch a cut or the end of a damaged record.
+    found.retain(|kind, _| kind != "ip" && kind != "cut");
+    assert_eq!(found, BTreeMap::new());
 }

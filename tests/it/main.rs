@@ -15,6 +15,7 @@ mod fc_invoke;
 mod gateway_corpus;
 mod gateway_properties;
 mod ingestion;
+mod leak;
 mod load;
 mod pull;
 mod records;
