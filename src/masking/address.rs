@@ -17,18 +17,17 @@ pub(super) fn ipv6(haystack: Haystack<'_>, at: usize) -> Option<Span> {
         return None;
     }
     let start = haystack.start_of(at, LONGEST, is_part);
-    let mut end = haystack.end_of(at, is_part).min(start + 2 * LONGEST);
+    let mut end = haystack.end_within(at, 2 * LONGEST, is_part);
     while haystack.before(end) == b'.' || (haystack.before(end) == b':' && haystack.before(end - 1) != b':') {
         end -= 1;
     }
+    // Most runs are times.
+    haystack.bytes.get(start..end)?.iter().filter(|byte| **byte == b':').nth(1)?;
     // `cache:2001:db8::1`, and a port behind eight groups.
     let later = || (start..end).filter(|place| haystack.at(*place) == b':').take(MOST_BEFORE).map(|colon| colon + 1);
     let earlier = haystack.bytes.get(start..end)?.iter().rposition(|byte| *byte == b':').map_or(end, |colon| start + colon);
-    let starts = || std::iter::once(start).chain(later());
-    let found = [end, earlier]
-        .into_iter()
-        .flat_map(|end| starts().map(move |start| (start, end)))
-        .find(|(start, end)| is_address(haystack, *start, *end))?;
+    let places = std::iter::once(start).chain(later()).flat_map(|start| [(start, end), (start, earlier)]);
+    let found = places.into_iter().find(|(start, end)| is_address(haystack, *start, *end))?;
     span(haystack, found.0, found.1, Kind::Ip)
 }
 

@@ -111,11 +111,12 @@ pub(super) fn value(haystack: Haystack<'_>, at: usize) -> Option<Span> {
     let quote = Some(haystack.at(from)).filter(|byte| b"\"'`".contains(byte));
     let (start, end) = match quote {
         Some(quote) => (from + 1, end_of_quoted(haystack, from + 1, quote)),
-        None => (from, haystack.end_of(from, is_bare)),
+        None => (from, haystack.end_within(from, LONGEST_QUOTED, is_bare)),
     };
     let value = haystack.bytes.get(start..end)?;
     let is_said = quote.is_some() || haystack.at(at) == b'=' || from == at + 1 || ends_line(haystack, end);
-    is_secret(value, strength, is_said).then(|| span(haystack, start, end, Kind::ApiKey)).flatten()
+    let end = if quote.is_none() && end - start == LONGEST_QUOTED { haystack.end_of(end, is_bare) } else { end };
+    if is_secret(value, strength, is_said) { span(haystack, start, end, Kind::ApiKey) } else { None }
 }
 
 /// The name before a colon or an equals sign, without its quotes.
@@ -131,7 +132,7 @@ fn is_in_query(haystack: Haystack<'_>, at: usize, name: &[u8]) -> bool {
 }
 
 fn end_of_quoted(haystack: Haystack<'_>, from: usize, quote: u8) -> usize {
-    haystack.end_of(from, |byte| byte != quote && byte != b'\n').min(from + LONGEST_QUOTED)
+    haystack.end_within(from, LONGEST_QUOTED, |byte| byte != quote && byte != b'\n')
 }
 
 /// What a value without quotes is made of. Brackets, commas and Chinese end it.
@@ -178,12 +179,16 @@ fn password_in_url(haystack: Haystack<'_>, from: usize) -> Option<Span> {
     if haystack.at(end) == b'@' && start < end { span(haystack, start, end, Kind::ApiKey) } else { None }
 }
 
+/// The longest heading of a key in PEM. Bytes.
+const LONGEST_HEADING: usize = 48;
+
 /// A private key in PEM whose dashes begin at `at`, from its beginning or up to its end, whatever of it is there.
 pub(super) fn pem(haystack: Haystack<'_>, at: usize) -> Option<Span> {
     if haystack.at(at + 1) != b'-' {
         return None;
     }
-    let is_line = |word: &[u8]| haystack.goes_on(at, word) && place(&haystack.bytes[at..], b"PRIVATE KEY").is_some_and(|place| place < 40);
+    let line = &haystack.bytes[at..haystack.bytes.len().min(at + LONGEST_HEADING)];
+    let is_line = |word: &[u8]| haystack.goes_on(at, word) && place(line, b"PRIVATE KEY").is_some();
     let end_of_line = |from| haystack.end_of(from, |byte| byte.is_ascii_uppercase() || matches!(byte, b' ' | b'-'));
     if is_line(b"-----BEGIN ") {
         let last = place(&haystack.bytes[at..], b"-----END ");

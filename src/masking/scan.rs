@@ -68,6 +68,13 @@ impl Haystack<'_> {
         self.bytes[from.min(self.bytes.len())..].iter().position(|byte| !sort(*byte)).map_or(self.bytes.len(), |length| from + length)
     }
 
+    /// The same, and at most so many of them, for what may be tried at every byte of a long run.
+    pub(super) fn end_within(&self, from: usize, most: usize, sort: impl Fn(u8) -> bool) -> usize {
+        let from = from.min(self.bytes.len());
+        let last = (from + most).min(self.bytes.len());
+        self.bytes[from..last].iter().position(|byte| !sort(*byte)).map_or(last, |length| from + length)
+    }
+
     /// Where the bytes of some sort begin that end at a place; at most so many.
     pub(super) fn start_of(&self, end: usize, most: usize, sort: impl Fn(u8) -> bool) -> usize {
         let from = end.saturating_sub(most);

@@ -54,7 +54,8 @@ fn changes(masking: &Masking, text: &str, name: &str, ends: Ends, found: &mut Fo
 /// A piece without what lies in a secret; the mark stands where the secret begins.
 fn without(masking: &Masking, piece: &Piece, spans: &[Span]) -> Option<String> {
     let end = piece.start + piece.text.len();
-    let mut inside = spans.iter().filter(|span| span.start < end && span.end > piece.start).peekable();
+    let first = spans.partition_point(|span| span.end <= piece.start);
+    let mut inside = spans[first..].iter().take_while(|span| span.start < end).peekable();
     inside.peek()?;
     let (mut out, mut copied) = (String::new(), 0);
     for span in inside {

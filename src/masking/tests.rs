@@ -291,6 +291,42 @@ fn a_pattern_that_cannot_be_carried_out_is_refused() {
     assert_eq!(Pattern { name: "a_1".into(), regex: r"(?i)emp[0-9]{6}|\p{Han}{2}号".into() }.check(), Ok(()));
 }
 
+#[test]
+fn a_hostile_text_takes_no_longer_than_another_of_its_length() {
+    // Each of these would take hours if a closer look began at every byte and ran to the end.
+    for part in [
+        "\\",
+        ":",
+        "a:",
+        "token=",
+        "password:",
+        "-----BEGIN ",
+        "-----END ",
+        "%25",
+        "1 ",
+        "1",
+        "a@",
+        "@",
+        "[truncated]",
+        "sk-",
+        "京A",
+        "密码是",
+        "bearer ",
+        "://",
+        "data:{\"text\":\"1\"}\n",
+        "[\"",
+        "{\"a\":",
+        "1.",
+        "\u{200b}",
+        "eyJ.",
+        "13800138000",
+        "&#6",
+        "Bearer",
+    ] {
+        masked(&part.repeat(300_000 / part.len()));
+    }
+}
+
 /// One secret of each kind, valid whatever stands around it.
 const SECRETS: [&str; 14] = [
     "11010519491231002X",

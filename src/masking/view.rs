@@ -129,9 +129,12 @@ fn folded(text: &[u8]) -> Option<Fold> {
     }
 }
 
+/// The most backslashes before an escaped character: one that was escaped six times over has 63.
+const MOST_SLASHES: usize = 64;
+
 /// A JSON escape, also one that was escaped again: any number of backslashes in front.
 fn escape(text: &[u8]) -> Option<Fold> {
-    let slashes = text.iter().take_while(|byte| **byte == b'\\').count();
+    let slashes = text.iter().take(MOST_SLASHES + 1).take_while(|byte| **byte == b'\\').count();
     let fold = |length, character| Some(Fold { length: slashes + length, character: Some(character) });
     match *text.get(slashes)? {
         b'u' => {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use prost::Message;
 use serde_json::{Value, json};
-use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseEmulator, LangfuseWorld, When};
+use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseEmulator, LangfuseWorld, ServerVersion, When};
 use sls_to_langfuse::emulator::sls::ShardSpec;
 use sls_to_langfuse::export::wire::{ExportTraceServiceRequest, any_value};
 use sls_to_langfuse::sls::wire;
@@ -234,7 +234,7 @@ fn broken(from: usize) -> Vec<(Planted, wire::Log)> {
 
 /// Everything that left: to Langfuse, the log, the answer and dead letters, decoded in every way that a reader might.
 struct Left {
-    texts: Vec<String>,
+    texts: BTreeSet<String>,
 }
 
 impl Left {
@@ -252,7 +252,9 @@ async fn run(policy: &str, api: &str) -> Left {
     let groups: Vec<_> = logs.chunks(100).map(|logs| group(logs.to_vec())).collect();
     let count = groups.len() as u64;
     append(&sls, 0, groups);
-    let langfuse = LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap();
+    // The newest servers take no batches.
+    let world = if api == "batch" { LangfuseWorld::of_version(ServerVersion::new(3, 130, 0)) } else { LangfuseWorld::default() };
+    let langfuse = LangfuseEmulator::start(0, world).await.unwrap();
     langfuse.refuse_when(When::text("leak-000007"), Fault::answer(400, "application/json", r#"{"error":"no"}"#));
     let mut settings = ordinary_settings(&langfuse.base_url(), &sls.endpoint());
     let own = [("CONTENT_POLICY", policy), ("LANGFUSE_INGESTION", api), ("RUST_LOG", "trace"), ("DEAD_LETTER_LOGSTORE", "dead-letters")];
@@ -260,7 +262,7 @@ async fn run(policy: &str, api: &str) -> Left {
     let function = Function::start(&settings).await;
     let answer = function.invoke(&event(0, SEED, SEED + count)).await;
     answer.assert_success();
-    assert_eq!(answer.count("ingestLines") as usize, logs.len());
+    assert_eq!(answer.count("ingestLines"), logs.len() as u64);
     assert_eq!(answer.report()["deadLettered"], json!({"refused": 1}));
     let letters = sls.put_groups(PROJECT, "dead-letters");
     let mut texts: Vec<_> = letters.iter().map(|group| String::from_utf8_lossy(&group.encode_to_vec()).into_owned()).collect();
@@ -270,7 +272,7 @@ async fn run(policy: &str, api: &str) -> Left {
         texts.push(format!("{} {} {:?}", request.path, request.query, request.headers));
         texts.extend(strings_of(&request.decoded));
     }
-    Left { texts }
+    Left { texts: texts.into_iter().collect() }
 }
 
 /// Every text in a request, and every text inside these.
