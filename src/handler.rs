@@ -10,10 +10,12 @@ mod range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::budget::ByteBudget;
 use crate::config;
+use crate::deadline::Deadline;
 use crate::delivery::destination::Destination;
 use crate::error::{Failure, Stage};
 use crate::invocation::{Invocation, TriggerEvent};
@@ -35,6 +37,10 @@ const SHARED_PAGE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Encoded batches that all calls together may have on their way beyond one each. Bytes; each has its compressed form beside it.
 const SHARED_BATCH_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How many calls are worked on at the same time; further ones wait for their turn. Each takes two to eight megabytes with its page, its
+/// batches and their compressed forms: six stay under 64 MB together with the code.
+const CALLS_AT_WORK: usize = 6;
 
 /// What the operator decides about calls.
 #[derive(Clone, Debug)]
@@ -62,6 +68,7 @@ pub struct Handler {
     pages: ByteBudget,
     batches: ByteBudget,
     resumes: Resumes,
+    turns: Semaphore,
     now: fn() -> SystemTime,
 }
 
@@ -93,6 +100,7 @@ impl Handler {
             pages: ByteBudget::new(SHARED_PAGE_BYTES),
             batches: ByteBudget::new(SHARED_BATCH_BYTES),
             resumes: Resumes::default(),
+            turns: Semaphore::new(CALLS_AT_WORK),
             now,
         }
     }
@@ -117,6 +125,17 @@ impl Handler {
         }
         self.run_range(RangeCall { event: &event, shard, trace: &trace, deadline: invocation.deadline }, report).await?;
         all_settled(report)
+    }
+
+    /// Waits until this call may work, as far as its deadline allows.
+    async fn turn(&self, deadline: Deadline) -> Result<Option<SemaphorePermit<'_>>, Failure> {
+        let waiting = tokio::time::timeout_at(deadline.instant(), self.turns.acquire());
+        // A semaphore that is never closed always gives.
+        waiting.await.map(Result::ok).map_err(|_| {
+            let message = format!("the time of the call ran out while {CALLS_AT_WORK} others were worked on");
+            let hint = "nothing is lost: the range comes again; lower instanceConcurrency, or look for a slow SLS or Langfuse";
+            Failure::new(Stage::Deadline, "out_of_time", message, hint)
+        })
     }
 
     fn describe(&self, event: &TriggerEvent, report: &mut Report) {

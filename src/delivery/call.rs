@@ -42,7 +42,7 @@ pub(super) struct State {
     pub(super) accepted: AtomicBool,
     /// The destination answered a request of this call as it should: what it refuses then is refused for its content.
     pub(super) healthy: AtomicBool,
-    /// Parts of failing requests that failed too while nothing at all was accepted.
+    /// Requests that used up their attempts since something was accepted.
     pub(super) fruitless: AtomicU32,
     /// A request failed for good in this call: further ones would only cost time.
     pub(super) stopped: AtomicBool,
@@ -207,6 +207,7 @@ impl CallDelivery {
         self.destination.trust();
         if !accepted.is_empty() {
             self.state.accepted.store(true, Relaxed);
+            self.state.fruitless.store(0, Relaxed);
             shipment.stats.body_bytes += body.raw_len as u64;
             self.destination.accepted().remember(&self.range, accepted);
         }

@@ -41,6 +41,7 @@ impl Handler {
     async fn run_lines(&self, call: LineCall, origin: &mut dyn Origin, report: &mut Report) -> Result<(), Failure> {
         let trace = &self.settings.trace;
         warn_if_disabled(trace, report);
+        let _turn = self.turn(call.deadline).await?;
         let feed = Feed::Parcels(call.parcels, self.pages.for_call());
         let delivery = CallDelivery::new(self.destination.clone(), call.deadline, call.range.clone(), self.gives_up(call.newest));
         let mut letters = Letters::new(None, call.deadline, self.now);

@@ -46,6 +46,7 @@ impl Handler {
     /// # Errors
     /// When something is left undone; a warm instance then knows how far it came.
     pub(super) async fn run_range(&self, call: RangeCall<'_>, report: &mut Report) -> Result<(), Failure> {
+        let _turn = self.turn(call.deadline).await?;
         let (key, gives_up) = (range_key(call.event), self.gives_up(call.event.cursor_time));
         let saved = self.resumes.of(&key);
         let (mark, begin) = resume::start(&call.event.range, &saved, if gives_up { resume::From::Proof } else { resume::From::Settled });
