@@ -4,22 +4,23 @@
 //!
 //! ```text
 //! runtime/fc ─▶ invocation ─▶ handler ─▶ work ─┬─▶ sls/reader ─▶ sls/calls ─▶ sls/page ─▶ sls/decode      bytes → LogRecord
-//!  (answer)  ◀──── report ◀────────────────────┤   convert ─▶ gateway ─▶ trace/map ─▶ export/otlp          LogRecord → encoded span
+//!  (answer)  ◀──── report ◀────────────────────┤   convert ─▶ gateway ─▶ trace/map ─▶ policy ─▶ export/otlp LogRecord → encoded span
 //!                                              └─▶ delivery/call ─▶ delivery/request ─▶ destination        batch → outcomes
 //! ```
 //!
 //! [`runtime`] turns a platform's call into an [`invocation`]; [`handler`] says the order of the steps; [`work`] runs them side by side:
 //! [`feed`] gives what there is to read, piece by piece: pages that [`sls`] pulls and divides, or [`lines`] that came with the event.
-//! [`gateway`] sorts the fields of a record, [`trace`] decides what they mean, [`export`] writes
-//! bytes, [`delivery`] sends them and settles every record, [`report`] counts. Everything between "bytes came in" and "bytes go out"
+//! [`gateway`] sorts the fields of a record, [`trace`] decides what they mean, [`policy`] what of it may leave,
+//! [`export`] writes bytes, [`delivery`] sends them and settles every record, [`report`] counts. Everything between "bytes came in" and "bytes go out"
 //! borrows from the page and takes values only: no client, clock, environment or log is needed to call it.
 //!
 //! # Who may know whom
 //!
-//! Imports go one way. `sls` knows nothing of gateways; `gateway` knows log records alone; `trace` knows gateway calls; `export` knows
-//! traces; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`] and [`budget`] are leaves. [`config`] is
+//! Imports go one way. `sls` knows nothing of gateways; `gateway` knows log records alone; `trace` knows gateway calls; `policy` and `export` know
+//! traces, and not each other; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`], [`budget`] and
+//! [`masking`], which knows texts alone, are leaves. [`config`] is
 //! the only reader of the environment. A new gateway dialect is a file in `gateway`, a new destination one in `export`, a new platform
-//! one in `runtime`. `explain` stands beside the flow: it runs `gateway`, `trace` and `export` on one record to say what became of it.
+//! one in `runtime`. `explain` stands beside the flow: it runs `gateway`, `trace`, `policy` and `export` on one record to say what became of it.
 //!
 //! Rules that the code follows are cited by page and section, as `reference/sls.md` §2 or `design.md` decision 1; these pages are the project's
 //! collected facts about the outside world and its contract.
@@ -43,13 +44,16 @@ pub mod feed;
 pub mod gateway;
 pub mod handler;
 pub mod invocation;
+pub mod letters;
 pub mod lines;
 pub mod logging;
 pub mod masking;
 pub mod origin;
 pub mod policy;
+pub mod progress;
 pub mod pull;
 pub mod report;
+pub mod resume;
 pub mod runtime;
 pub mod secret;
 pub mod sls;

@@ -6,6 +6,7 @@
 //! policy or a destination. Masking is best effort: what has no form of its own, such as a name, is not found.
 
 mod address;
+mod check;
 mod credential;
 mod cut;
 mod hash;

@@ -97,7 +97,7 @@ impl Own {
     }
 }
 
-fn automaton(patterns: &[&str]) -> Result<Regex, BuildError> {
+fn automaton(patterns: &[&str]) -> Result<Regex, Box<BuildError>> {
     let config = Config::new().nfa_size_limit(Some(MAX_AUTOMATON_BYTES)).onepass(false);
-    Regex::builder().configure(config).build_many(patterns)
+    Regex::builder().configure(config).build_many(patterns).map_err(Box::new)
 }

@@ -43,6 +43,10 @@ fn metadata<'o>(observation: &'o Observation<'_>, key: &str) -> Option<&'o str> 
     observation.metadata.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_ref())
 }
 
+fn text(text: &Option<impl AsRef<str>>) -> Option<&str> {
+    text.as_ref().map(AsRef::as_ref)
+}
+
 const CHAT: [(&str, &str); 12] = [
     ("question", "my number is 13800138000"),
     ("answer", "mail a@b.com"),
@@ -116,7 +120,7 @@ fn lengths_keep_numbers_ids_and_verdicts_and_no_words() {
         ] {
             assert_eq!(metadata(observation, key), Some(value), "{key}");
         }
-        assert_eq!((observation.environment.as_deref(), trace.release.as_deref()), (Some("prod"), Some("2026-09-01")));
+        assert_eq!((text(&observation.environment), text(&trace.release)), (Some("prod"), Some("2026-09-01")));
     });
 }
 
@@ -217,7 +221,7 @@ fn an_environment_or_release_with_a_secret_is_left_out() {
     };
     leaving_under(&CHAT, &settings, |observation| {
         let trace = observation.trace.as_ref().unwrap();
-        assert_eq!((observation.environment.as_deref(), trace.release.as_deref(), trace.version.as_deref()), (None, None, Some("v2")));
+        assert_eq!((text(&observation.environment), text(&trace.release), text(&trace.version)), (None, None, Some("v2")));
         assert_eq!(trace.tags[0], "[masked:email]");
     });
 }

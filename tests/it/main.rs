@@ -19,6 +19,7 @@ mod leak;
 mod load;
 mod pull;
 mod records;
+mod resume;
 mod samples;
 mod secrets;
 mod sls_calls;
