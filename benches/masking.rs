@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use sls_to_langfuse::masking::{Ends, Found, Kinds, Masking, Pattern};
@@ -29,13 +30,13 @@ const JSON: &str = r#"[{"role":"system","content":"You are helpful.\nAnswer in C
 const SECRETS: &str = "我叫张三，身份证11010519491231002X，手机13800138000，邮箱zhang.san@example.com，卡号4111 1111 1111 1111，\
     key sk-abcdefghijklmnop1234, host 10.1.2.3, plate 京A12345. ";
 
-fn main() {
+fn main() -> ExitCode {
     let masking = Masking::default();
     let own = vec![
         Pattern { name: "employee".into(), regex: "EMP[0-9]{6}".into() },
         Pattern { name: "ticket".into(), regex: "工号[:：][0-9]{4}".into() },
     ];
-    let Ok(with_own) = Masking::new(Kinds::ALL, own) else { return println!("the patterns of the benchmark are wrong") };
+    let Ok(with_own) = Masking::new(Kinds::ALL, own) else { return ExitCode::FAILURE };
     let json = format!("[{}]", vec![JSON; 1 + 1024 / JSON.len()].join(","));
     let texts = [("English", kilobyte(ENGLISH)), ("Chinese", kilobyte(CHINESE)), ("JSON", json), ("full of secrets", kilobyte(SECRETS))];
     println!("{:<32} {:>10} {:>10} {:>8}", "per kilobyte", "time", "floor", "ratio");
@@ -48,7 +49,7 @@ fn main() {
         report(&format!("{name}, 2 own patterns"), measure(text, |text| length(search(&with_own, name, text))), floor);
     }
     println!("bound for built-in patterns: {BOUND:?} a kilobyte: {}", if within { "kept" } else { "BROKEN" });
-    std::process::exit(i32::from(!within));
+    if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// As in a record: structures are known to be JSON there, and texts are not.
