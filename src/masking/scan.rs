@@ -112,10 +112,12 @@ fn look(at: usize, found: Option<Span>, spans: &mut Vec<Span>) -> usize {
 }
 
 fn of_character(haystack: Haystack<'_>, at: usize, spans: &mut Vec<Span>) -> usize {
-    let next = haystack.at(at + 3);
-    let found = match next {
-        b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => word::plate(haystack, at),
-        0xe7 | 0xe4 | 0xe9 | 0xe5 => credential::named_in_chinese(haystack, at),
+    let found = match &haystack.bytes[at..] {
+        [_, _, _, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z', ..] => word::plate(haystack, at),
+        // 密, 口, 私 and 令 begin the words for secrets.
+        [0xe5, 0xaf, 0x86, ..] | [0xe5, 0x8f, 0xa3, ..] | [0xe7, 0xa7, 0x81, ..] | [0xe4, 0xbb, 0xa4, ..] => {
+            credential::named_in_chinese(haystack, at)
+        }
         _ => None,
     };
     spans.extend(found);

@@ -38,7 +38,7 @@ fn every_event_file_parses_and_has_a_name_with_hyphens() {
 #[test]
 fn the_makefile_has_the_targets_of_the_contract_and_each_says_what_it_does() {
     let makefile = text("Makefile");
-    for target in ["help", "run", "test", "check", "peers", "package", "invoke", "clean"] {
+    for target in ["help", "run", "test", "check", "peers", "package", "bench", "invoke", "clean"] {
         assert!(makefile.contains(&format!("\n.PHONY: {target}\n{target}: ## ")), "{target}");
     }
 }
