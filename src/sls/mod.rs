@@ -3,6 +3,7 @@
 //! Nothing here knows gateways, traces or Langfuse, and it imports nothing of ours but the leaves (`secret`, `deadline`, `budget`), so that
 //! it can become a crate of its own. Facts: `reference/sls.md`.
 
+pub mod attempts;
 pub mod calls;
 pub mod client;
 pub mod cursor;
