@@ -5,8 +5,6 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::delivery::DeadLetterReason;
-use crate::invocation::TriggerEvent;
-use crate::sls::Position;
 use crate::sls::cursor::Cursor;
 use crate::sls::endpoint::{is_logstore_name, is_project_name};
 use crate::sls::wire;
@@ -34,26 +32,11 @@ pub struct DeadLetter {
     #[serde(deserialize_with = "number")]
     pub v: u32,
     /// Where the record is.
-    pub project: String,
-    /// Where the record is.
-    pub logstore: String,
-    /// Its shard.
-    #[serde(deserialize_with = "number")]
-    pub shard: u32,
-    /// Cursor of its log group; the beginning of the range where the group's own is not known.
-    pub cursor: String,
-    /// End of the range, only where the group's own cursor is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_cursor: Option<String>,
-    /// Index of the record in its group.
-    #[serde(deserialize_with = "number")]
-    pub index: u32,
+    #[serde(flatten)]
+    pub pointer: Pointer,
     /// The observation it would have been; none for a record that cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span_id: Option<String>,
-    /// When the service received the record, UNIX seconds, where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
-    pub receive_time: Option<u32>,
     /// When the record leaves the Logstore, UNIX seconds, where it is known. SLS does not tell its retention to readers, so this program
     /// never knows it there.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
@@ -63,6 +46,33 @@ pub struct DeadLetter {
     /// HTTP status of the refusal, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub status: Option<u16>,
+}
+
+/// What names a record in its source. One form per source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum Pointer {
+    /// A log in SLS.
+    Log {
+        /// Its project.
+        project: String,
+        /// Its Logstore.
+        logstore: String,
+        /// Its shard.
+        #[serde(deserialize_with = "number")]
+        shard: u32,
+        /// Cursor of its log group; the beginning of the range where the group's own is not known.
+        cursor: String,
+        /// End of the range, only where the group's own cursor is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        end_cursor: Option<String>,
+        /// Index of the record in its group.
+        #[serde(deserialize_with = "number")]
+        index: u32,
+        /// When the service received the record, UNIX seconds, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
+        receive_time: Option<u32>,
+    },
 }
 
 /// Why something that should be a letter is none. Says nothing of what stands in it.
@@ -93,39 +103,32 @@ impl DeadLetter {
     }
 
     fn is_sound(&self) -> bool {
-        let is_cursor = |text: &str| !text.is_empty() && text.len() <= MAX_CURSOR_BYTES && !text.contains(char::is_control);
-        let position = match &self.end_cursor {
-            Some(end) => is_cursor(end),
-            // Without a number nobody can say where the group ends.
-            None => Cursor::new(self.cursor.as_str()).number().is_some_and(|number| number < u64::MAX),
-        };
         // Only what cannot be read has no span: without one, nothing proves that the record is the one that was meant.
         let span = self.span_id.as_deref().map_or(self.reason == DeadLetterReason::Damaged, |hex| ids::span_id(hex).is_some());
-        is_project_name(&self.project) && is_logstore_name(&self.logstore) && is_cursor(&self.cursor) && position && span
+        span && self.pointer.is_sound()
     }
 
-    /// A pointer to the record at `position` of the event's range.
-    pub fn new(event: &TriggerEvent, position: Position, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) -> Self {
-        let own = position.group.map(Cursor::from_number);
-        Self {
-            v: VERSION,
-            project: event.place.project.clone(),
-            logstore: event.place.logstore.clone(),
-            shard: event.shard,
-            cursor: own.as_ref().unwrap_or(&event.range.begin).text().to_owned(),
-            end_cursor: own.is_none().then(|| event.range.end.text().to_owned()),
-            index: position.index,
-            span_id: span_id.map(|id| id.to_string()),
-            receive_time: position.received,
-            expires: None,
-            reason,
-            status,
-        }
+    /// The letter of the record that `pointer` names.
+    pub fn new(pointer: Pointer, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) -> Self {
+        Self { v: VERSION, pointer, span_id: span_id.map(|id| id.to_string()), expires: None, reason, status }
     }
 
     /// The letter as JSON: one line of the log.
     pub fn json(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+impl Pointer {
+    fn is_sound(&self) -> bool {
+        let Self::Log { project, logstore, cursor, end_cursor, .. } = self;
+        let is_cursor = |text: &str| !text.is_empty() && text.len() <= MAX_CURSOR_BYTES && !text.contains(char::is_control);
+        let position = match end_cursor {
+            Some(end) => is_cursor(end),
+            // Without a number nobody can say where the group ends.
+            None => Cursor::new(cursor.as_str()).number().is_some_and(|number| number < u64::MAX),
+        };
+        is_project_name(project) && is_logstore_name(logstore) && is_cursor(cursor) && position
     }
 }
 
@@ -166,19 +169,16 @@ fn contents(object: Value) -> Vec<wire::Content> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::TriggerEvent;
+    use crate::origin::{Origin, Position};
     use crate::sls::calls::{MAX_PUT_BYTES, MAX_PUT_LOGS};
     use proptest::prelude::*;
     use prost::Message;
 
     fn letter(group: Option<u64>) -> DeadLetter {
-        let event = TriggerEvent::parse(include_bytes!("../events/sls-trigger.json")).unwrap();
-        DeadLetter::new(
-            &event,
-            Position { group, index: 3, received: Some(1_772_417_413) },
-            Some(SpanId([1; 8])),
-            DeadLetterReason::Refused,
-            Some(400),
-        )
+        let event = &TriggerEvent::parse(include_bytes!("../events/sls-trigger.json")).unwrap();
+        let pointer = event.pointer(Position { group, index: 3, received: Some(1_772_417_413) });
+        DeadLetter::new(pointer, Some(SpanId([1; 8])), DeadLetterReason::Refused, Some(400))
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_longest_letters_of_one_request_keep_to_the_limits_of_putlogs() {
-        let longest = DeadLetter {
+        let pointer = Pointer::Log {
             project: "p".repeat(128),
             logstore: "l".repeat(80),
             shard: u32::MAX,
@@ -216,10 +216,8 @@ mod tests {
             end_cursor: Some("e".repeat(MAX_CURSOR_BYTES)),
             index: u32::MAX,
             receive_time: Some(u32::MAX),
-            expires: Some(u32::MAX),
-            status: Some(u16::MAX),
-            ..letter(None)
         };
+        let longest = DeadLetter { pointer, expires: Some(u32::MAX), status: Some(u16::MAX), ..letter(None) };
         assert!(longest.is_sound());
         let group = log_group(&vec![longest; MAX_LETTERS_PER_REQUEST], u32::MAX);
         assert!(group.logs.len() <= MAX_PUT_LOGS && group.encoded_len() <= MAX_PUT_BYTES, "{}", group.encoded_len());
@@ -270,14 +268,16 @@ mod tests {
         let cause = (proptest::sample::select(DeadLetterReason::ALL.to_vec()), proptest::option::of(any::<u16>()));
         (place, position, record, cause).prop_map(|(place, position, record, cause)| DeadLetter {
             v: VERSION,
-            project: place.0,
-            logstore: place.1,
-            shard: place.2,
-            cursor: Cursor::from_number(position.0).text().to_owned(),
-            end_cursor: position.1.map(|end| Cursor::from_number(end).text().to_owned()),
-            index: position.2,
+            pointer: Pointer::Log {
+                project: place.0,
+                logstore: place.1,
+                shard: place.2,
+                cursor: Cursor::from_number(position.0).text().to_owned(),
+                end_cursor: position.1.map(|end| Cursor::from_number(end).text().to_owned()),
+                index: position.2,
+                receive_time: record.1,
+            },
             span_id: record.0.or((cause.0 != DeadLetterReason::Damaged).then_some(1)).map(|id| SpanId(id.to_be_bytes()).to_string()),
-            receive_time: record.1,
             expires: record.2,
             reason: cause.0,
             status: cause.1,

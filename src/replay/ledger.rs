@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::line::Line;
-use crate::dead_letter::{DeadLetter, Unreadable, VERSION};
+use crate::dead_letter::{DeadLetter, Pointer, Unreadable};
 use crate::delivery::DeadLetterReason;
 use crate::invocation::LogPlace;
 use crate::sls::cursor::Cursor;
@@ -22,7 +22,7 @@ pub enum At {
 
 /// Where a record is. Ordered so that neighbours stand side by side.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pointer {
+pub struct Spot {
     /// Which of the places of the ledger.
     pub place: usize,
     /// Its shard.
@@ -59,7 +59,7 @@ impl Reasons {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Where it is.
-    pub pointer: Pointer,
+    pub spot: Spot,
     /// Which observation it must be; none where it could not be read.
     pub span_id: Option<SpanId>,
     /// Why it was not delivered.
@@ -104,9 +104,9 @@ pub struct Ledger {
     choice: Choice,
     places: Vec<LogPlace>,
     place_numbers: HashMap<LogPlace, usize>,
-    wanted: HashMap<(Pointer, Option<SpanId>), (Reasons, Option<u32>)>,
-    done: HashSet<(Pointer, DeadLetterReason)>,
-    marked: HashSet<(Pointer, DeadLetterReason)>,
+    wanted: HashMap<(Spot, Option<SpanId>), (Reasons, Option<u32>)>,
+    done: HashSet<(Spot, DeadLetterReason)>,
+    marked: HashSet<(Spot, DeadLetterReason)>,
     tally: Tally,
 }
 
@@ -139,44 +139,47 @@ impl Ledger {
 
     /// Notes that a letter is done.
     pub fn done(&mut self, letter: &DeadLetter, witness: Witness) {
-        let Some(pointer) = self.pointer(letter) else { return };
+        let Some(spot) = self.spot(&letter.pointer) else { return };
         if witness == Witness::Source {
-            self.marked.insert((pointer.clone(), letter.reason));
+            self.marked.insert((spot.clone(), letter.reason));
         }
-        self.done.insert((pointer, letter.reason));
+        self.done.insert((spot, letter.reason));
     }
 
     fn letter(&mut self, letter: &DeadLetter) {
         *self.tally.letters.entry(letter.reason.name()).or_default() += 1;
-        if !self.may_be_read(letter) {
+        if !self.may_be_read(&letter.pointer) {
             self.tally.misplaced += 1;
         } else if !self.choice.reasons.is_empty() && !self.choice.reasons.contains(&letter.reason) {
             self.tally.left_out += 1;
-        } else if let Some(pointer) = self.pointer(letter) {
+        } else if let Some(spot) = self.spot(&letter.pointer) {
+            let Pointer::Log { receive_time, .. } = letter.pointer;
             let span_id = letter.span_id.as_deref().and_then(ids::span_id);
-            let (reasons, received) = self.wanted.entry((pointer, span_id)).or_default();
+            let (reasons, received) = self.wanted.entry((spot, span_id)).or_default();
             self.tally.repeated += u64::from(*reasons != Reasons::default());
             *reasons = reasons.with(letter.reason);
-            *received = received.or(letter.receive_time);
+            *received = received.or(receive_time);
         }
     }
 
-    fn may_be_read(&self, letter: &DeadLetter) -> bool {
-        let loops = self.choice.letters_at.as_ref().is_some_and(|at| at.project == letter.project && at.logstore == letter.logstore);
-        let foreign = self.choice.project.as_ref().is_some_and(|project| *project != letter.project);
+    fn may_be_read(&self, pointer: &Pointer) -> bool {
+        let Pointer::Log { project, logstore, .. } = pointer;
+        let loops = self.choice.letters_at.as_ref().is_some_and(|at| at.project == *project && at.logstore == *logstore);
+        let foreign = self.choice.project.as_ref().is_some_and(|only| only != project);
         !loops && !foreign
     }
 
-    fn pointer(&mut self, letter: &DeadLetter) -> Option<Pointer> {
-        let at = match &letter.end_cursor {
-            Some(end) => At::Range(Box::new((letter.cursor.clone(), end.clone()))),
-            None => At::Group(Cursor::new(letter.cursor.as_str()).number()?),
+    fn spot(&mut self, pointer: &Pointer) -> Option<Spot> {
+        let Pointer::Log { project, logstore, shard, cursor, end_cursor, index, .. } = pointer;
+        let at = match end_cursor {
+            Some(end) => At::Range(Box::new((cursor.clone(), end.clone()))),
+            None => At::Group(Cursor::new(cursor.as_str()).number()?),
         };
-        Some(Pointer { place: self.place(letter), shard: letter.shard, at, index: letter.index })
+        let place = self.place(LogPlace { project: project.clone(), logstore: logstore.clone() });
+        Some(Spot { place, shard: *shard, at, index: *index })
     }
 
-    fn place(&mut self, letter: &DeadLetter) -> usize {
-        let place = LogPlace { project: letter.project.clone(), logstore: letter.logstore.clone() };
+    fn place(&mut self, place: LogPlace) -> usize {
         *self.place_numbers.entry(place).or_insert_with_key(|place| {
             self.places.push(place.clone());
             self.places.len() - 1
@@ -195,38 +198,38 @@ impl Ledger {
 
     /// How many chosen records are done already.
     pub fn done_before(&self) -> u64 {
-        let done = |((pointer, _), (reasons, _)): &(&(Pointer, Option<SpanId>), &(Reasons, Option<u32>))| self.is_done(pointer, *reasons);
+        let done = |((spot, _), (reasons, _)): &(&(Spot, Option<SpanId>), &(Reasons, Option<u32>))| self.is_done(spot, *reasons);
         self.wanted.iter().filter(done).count() as u64
     }
 
     /// Records that are still to be replayed, neighbours side by side.
     pub fn open(&self) -> Vec<Wanted> {
-        let open = self.wanted.iter().filter(|((pointer, _), (reasons, _))| !self.is_done(pointer, *reasons));
+        let open = self.wanted.iter().filter(|((spot, _), (reasons, _))| !self.is_done(spot, *reasons));
         let mut open: Vec<_> = open
-            .map(|((pointer, span_id), (reasons, received))| Wanted {
-                pointer: pointer.clone(),
+            .map(|((spot, span_id), (reasons, received))| Wanted {
+                spot: spot.clone(),
                 span_id: *span_id,
                 reasons: *reasons,
                 received: *received,
             })
             .collect();
-        open.sort_unstable_by(|a, b| (&a.pointer, a.span_id).cmp(&(&b.pointer, b.span_id)));
+        open.sort_unstable_by(|a, b| (&a.spot, a.span_id).cmp(&(&b.spot, b.span_id)));
         open
     }
 
     /// True if every letter of a record is done.
-    fn is_done(&self, pointer: &Pointer, reasons: Reasons) -> bool {
-        reasons.iter().all(|reason| self.done.contains(&(pointer.clone(), reason)))
+    fn is_done(&self, spot: &Spot, reasons: Reasons) -> bool {
+        reasons.iter().all(|reason| self.done.contains(&(spot.clone(), reason)))
     }
 
     /// Letters of the source that are done without a mark there: the program was ended in between, or could not write.
     pub fn unmarked(&self) -> Vec<DeadLetter> {
-        let letters = self.wanted.iter().flat_map(|((pointer, span_id), (reasons, received))| {
-            let wanted = Wanted { pointer: pointer.clone(), span_id: *span_id, reasons: *reasons, received: *received };
+        let letters = self.wanted.iter().flat_map(|((spot, span_id), (reasons, received))| {
+            let wanted = Wanted { spot: spot.clone(), span_id: *span_id, reasons: *reasons, received: *received };
             reasons.iter().map(move |reason| (wanted.clone(), reason))
         });
         let unmarked = letters.filter(|(wanted, reason)| {
-            let key = (wanted.pointer.clone(), *reason);
+            let key = (wanted.spot.clone(), *reason);
             self.done.contains(&key) && !self.marked.contains(&key)
         });
         unmarked.map(|(wanted, reason)| self.letter_of(&wanted, reason)).collect()
@@ -238,26 +241,15 @@ impl Ledger {
     }
 
     fn letter_of(&self, wanted: &Wanted, reason: DeadLetterReason) -> DeadLetter {
-        let pointer = &wanted.pointer;
-        let (cursor, end_cursor) = match &pointer.at {
+        let spot = &wanted.spot;
+        let (cursor, end_cursor) = match &spot.at {
             At::Group(number) => (Cursor::from_number(*number).text().to_owned(), None),
             At::Range(range) => (range.0.clone(), Some(range.1.clone())),
         };
-        let (project, logstore) = (self.places[pointer.place].project.clone(), self.places[pointer.place].logstore.clone());
-        DeadLetter {
-            v: VERSION,
-            project,
-            logstore,
-            shard: pointer.shard,
-            cursor,
-            end_cursor,
-            index: pointer.index,
-            span_id: wanted.span_id.map(|id| id.to_string()),
-            receive_time: wanted.received,
-            expires: None,
-            reason,
-            status: None,
-        }
+        let LogPlace { project, logstore } = self.places[spot.place].clone();
+        let pointer =
+            Pointer::Log { project, logstore, shard: spot.shard, cursor, end_cursor, index: spot.index, receive_time: wanted.received };
+        DeadLetter::new(pointer, wanted.span_id, reason, None)
     }
 }
 
@@ -265,21 +257,21 @@ impl Ledger {
 mod tests {
     use super::*;
 
+    fn pointer(group: u64, index: u32) -> Pointer {
+        let cursor = Cursor::from_number(group).text().to_owned();
+        let (project, logstore) = ("p-1".to_owned(), "log".to_owned());
+        Pointer::Log { project, logstore, shard: 0, cursor, end_cursor: None, index, receive_time: Some(7) }
+    }
+
     fn letter(group: u64, index: u32, reason: DeadLetterReason) -> DeadLetter {
-        DeadLetter {
-            v: VERSION,
-            project: "p-1".into(),
-            logstore: "log".into(),
-            shard: 0,
-            cursor: Cursor::from_number(group).text().to_owned(),
-            end_cursor: None,
-            index,
-            span_id: Some("0101010101010101".into()),
-            receive_time: Some(7),
-            expires: None,
-            reason,
-            status: Some(400),
-        }
+        DeadLetter::new(pointer(group, index), Some(SpanId([1; 8])), reason, Some(400))
+    }
+
+    /// The same letter in another place.
+    fn moved(to: &str, at: &str) -> DeadLetter {
+        let Pointer::Log { shard, cursor, end_cursor, index, receive_time, .. } = pointer(1, 0);
+        let (project, logstore) = (to.to_owned(), at.to_owned());
+        DeadLetter { pointer: Pointer::Log { project, logstore, shard, cursor, end_cursor, index, receive_time }, ..letter(1, 0, Refused) }
     }
 
     fn taken(choice: Choice, letters: impl IntoIterator<Item = DeadLetter>) -> Ledger {
@@ -294,7 +286,7 @@ mod tests {
     fn each_record_is_wanted_once_and_neighbours_stand_side_by_side() {
         let letters = [letter(9, 0, Refused), letter(10, 3, Refused), letter(9, 0, Refused), letter(9, 0, TooLarge), letter(2, 5, GaveUp)];
         let ledger = taken(Choice::default(), letters);
-        let open: Vec<_> = ledger.open().into_iter().map(|wanted| (wanted.pointer.at, wanted.pointer.index, wanted.reasons)).collect();
+        let open: Vec<_> = ledger.open().into_iter().map(|wanted| (wanted.spot.at, wanted.spot.index, wanted.reasons)).collect();
         let only = |reason| Reasons::default().with(reason);
         assert_eq!(
             open,
@@ -330,19 +322,18 @@ mod tests {
     fn only_what_was_chosen_is_wanted_and_a_letter_never_leads_back_to_letters() {
         let letters_at = Some(LogPlace { project: "p-1".into(), logstore: "dead-letters".into() });
         let choice = Choice { reasons: vec![Refused], project: Some("p-1".into()), letters_at };
-        let looping = DeadLetter { logstore: "dead-letters".into(), ..letter(1, 0, Refused) };
-        let foreign = DeadLetter { project: "p-2".into(), ..letter(1, 0, Refused) };
+        let (looping, foreign) = (moved("p-1", "dead-letters"), moved("p-2", "log"));
         let ledger = taken(choice, [looping, foreign, letter(1, 0, Damaged), letter(1, 1, Refused)]);
         assert_eq!((ledger.tally().misplaced, ledger.tally().left_out), (2, 1));
-        assert_eq!(ledger.open().iter().map(|wanted| wanted.pointer.index).collect::<Vec<_>>(), [1]);
+        assert_eq!(ledger.open().iter().map(|wanted| wanted.spot.index).collect::<Vec<_>>(), [1]);
     }
 
     #[test]
     fn a_letter_comes_back_as_it_was_but_for_its_status() {
-        for original in [
-            letter(9, 0, Refused),
-            DeadLetter { end_cursor: Some("c29tZXdoZXJl".into()), cursor: "aGVyZQ==".into(), span_id: None, ..letter(1, 2, Damaged) },
-        ] {
+        let (project, logstore) = ("p-1".to_owned(), "log".to_owned());
+        let (cursor, end_cursor) = ("aGVyZQ==".to_owned(), Some("c29tZXdoZXJl".to_owned()));
+        let range = Pointer::Log { project, logstore, shard: 3, cursor, end_cursor, index: 2, receive_time: None };
+        for original in [letter(9, 0, Refused), DeadLetter::new(range, None, Damaged, None)] {
             let ledger = taken(Choice::default(), [original.clone()]);
             let open = ledger.open();
             assert_eq!(ledger.letters_of(&open[0]).collect::<Vec<_>>(), [DeadLetter { status: None, ..original }]);

@@ -105,7 +105,11 @@ impl LetterStore {
             };
             let middle = self.cursor(&shard, From::Received(to)).await?;
             self.read_range(&shard, Range { begin, end: middle.clone() }, |line| ledger.take(line)).await?;
-            let only_marks = |line| if matches!(line, Line::Replayed(_)) { ledger.take(line) };
+            let only_marks = |line| {
+                if matches!(line, Line::Replayed(_)) {
+                    ledger.take(line)
+                }
+            };
             self.read_range(&shard, Range { begin: middle, end }, only_marks).await?;
         }
         Ok(())

@@ -101,25 +101,23 @@ fn wrapped(members: &Map<String, Value>) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dead_letter::Pointer;
     use crate::delivery::DeadLetterReason;
     use crate::sls::{Field, LogTime};
+    use crate::trace::SpanId;
     use serde_json::json;
 
     fn letter() -> DeadLetter {
-        DeadLetter {
-            v: 1,
+        let pointer = Pointer::Log {
             project: "demo-project".into(),
             logstore: "ai-gateway-log".into(),
             shard: 3,
             cursor: "MTczMjE1NDI4NzIxMzIzMjAwMg==".into(),
             end_cursor: None,
             index: 4,
-            span_id: Some("0101010101010101".into()),
             receive_time: None,
-            expires: None,
-            reason: DeadLetterReason::Refused,
-            status: Some(400),
-        }
+        };
+        DeadLetter::new(pointer, Some(SpanId([1; 8])), DeadLetterReason::Refused, Some(400))
     }
 
     fn read(line: &str) -> Line {
@@ -133,7 +131,8 @@ mod tests {
     /// The line of the function's log, as `logging` writes it.
     fn logged() -> String {
         let mut line = letter().json();
-        for (name, text) in [("timestamp", "t"), ("level", "warn"), ("event", "dead_letter"), ("request_id", "r"), ("message", "a record")] {
+        for (name, text) in [("timestamp", "t"), ("level", "warn"), ("event", "dead_letter"), ("request_id", "r"), ("message", "a record")]
+        {
             line[name] = text.into();
         }
         line.to_string()
@@ -181,7 +180,9 @@ mod tests {
 
     #[test]
     fn other_lines_are_foreign_and_spoilt_letters_are_said_to_be_so() {
-        for line in ["sentinel", "[1]", "{}", r#"{"event":"report","v":1}"#, r#"{"message":"hello"}"#, r#"{"event":"failure","cursor":"x"}"#] {
+        for line in
+            ["sentinel", "[1]", "{}", r#"{"event":"report","v":1}"#, r#"{"message":"hello"}"#, r#"{"event":"failure","cursor":"x"}"#]
+        {
             assert_eq!(read(line), Line::Foreign, "{line}");
         }
         assert_eq!(read(" \r\n"), Line::Blank);

@@ -27,8 +27,8 @@ pub struct Part {
 pub fn parts(wanted: &[Wanted]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for group in groups(wanted) {
-        let pointer = &wanted[group.start].pointer;
-        let range = range(&pointer.at);
+        let spot = &wanted[group.start].spot;
+        let range = range(&spot.at);
         match parts.last_mut().filter(|part| has_room(part, wanted, group.start)) {
             Some(part) => {
                 part.wanted.end = group.end;
@@ -37,7 +37,7 @@ pub fn parts(wanted: &[Wanted]) -> Vec<Part> {
                     None => part.ranges.push(range),
                 }
             }
-            None => parts.push(Part { place: pointer.place, shard: pointer.shard, ranges: vec![range], wanted: group }),
+            None => parts.push(Part { place: spot.place, shard: spot.shard, ranges: vec![range], wanted: group }),
         }
     }
     parts
@@ -46,7 +46,7 @@ pub fn parts(wanted: &[Wanted]) -> Vec<Part> {
 /// Runs of records of one log group, or of one range.
 fn groups(wanted: &[Wanted]) -> Vec<Range<usize>> {
     let of_group = |one: &Wanted, other: &Wanted| {
-        let (one, other) = (&one.pointer, &other.pointer);
+        let (one, other) = (&one.spot, &other.spot);
         (one.place, one.shard, &one.at) == (other.place, other.shard, &other.at)
     };
     let mut start = 0;
@@ -60,7 +60,7 @@ fn groups(wanted: &[Wanted]) -> Vec<Range<usize>> {
 /// True if the group that begins at `start` may join the part. A range without group numbers stays alone: in it, records are found by
 /// their spans.
 fn has_room(part: &Part, wanted: &[Wanted], start: usize) -> bool {
-    let (last, next) = (&wanted[part.wanted.end - 1].pointer, &wanted[start].pointer);
+    let (last, next) = (&wanted[part.wanted.end - 1].spot, &wanted[start].spot);
     let same_shard = (last.place, last.shard) == (next.place, next.shard);
     let numbered = matches!((&last.at, &next.at), (At::Group(_), At::Group(_)));
     same_shard && numbered && part.wanted.len() < PART_RECORDS
@@ -77,12 +77,12 @@ fn range(at: &At) -> reader::Range {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::replay::ledger::{Pointer, Reasons};
+    use crate::replay::ledger::{Reasons, Spot};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
     fn wanted(shard: u32, at: At, index: u32) -> Wanted {
-        Wanted { pointer: Pointer { place: 0, shard, at, index }, span_id: None, reasons: Reasons::default(), received: None }
+        Wanted { spot: Spot { place: 0, shard, at, index }, span_id: None, reasons: Reasons::default(), received: None }
     }
 
     fn numbers(part: &Part) -> Vec<(u64, u64)> {
@@ -91,8 +91,9 @@ mod tests {
 
     #[test]
     fn neighbouring_groups_are_pulled_together_and_shards_apart() {
-        let records: Vec<_> =
-            [(0, 5, 0), (0, 5, 1), (0, 6, 0), (0, 9, 0), (1, 9, 0)].map(|(shard, group, index)| wanted(shard, At::Group(group), index)).into();
+        let records: Vec<_> = [(0, 5, 0), (0, 5, 1), (0, 6, 0), (0, 9, 0), (1, 9, 0)]
+            .map(|(shard, group, index)| wanted(shard, At::Group(group), index))
+            .into();
         let parts = parts(&records);
         assert_eq!(parts.iter().map(numbers).collect::<Vec<_>>(), [vec![(5, 7), (9, 10)], vec![(9, 10)]]);
         assert_eq!(parts.iter().map(|part| part.wanted.clone()).collect::<Vec<_>>(), [0..4, 4..5]);
@@ -124,7 +125,7 @@ mod tests {
             prop_assert_eq!(parts.iter().flat_map(|part| part.wanted.clone()).collect::<Vec<_>>(), (0..records.len()).collect::<Vec<_>>());
             let mut pulled = Vec::new();
             for part in &parts {
-                prop_assert!(part.wanted.len() < PART_RECORDS + 6 && records[part.wanted.clone()].iter().all(|one| one.pointer.shard == part.shard));
+                prop_assert!(part.wanted.len() < PART_RECORDS + 6 && records[part.wanted.clone()].iter().all(|one| one.spot.shard == part.shard));
                 pulled.extend(numbers(part).into_iter().flat_map(|(begin, end)| begin..end).map(|group| (part.shard, group)));
             }
             let groups: BTreeSet<_> = positions.iter().map(|(shard, group, _)| (*shard, *group)).collect();

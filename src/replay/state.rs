@@ -92,25 +92,17 @@ fn read(file: &File, ledger: &mut Ledger) -> Result<u64, StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dead_letter::Pointer;
     use crate::delivery::DeadLetterReason;
     use crate::replay::ledger::Choice;
     use crate::sls::cursor::Cursor;
+    use crate::trace::SpanId;
 
     fn letter(group: u64) -> DeadLetter {
-        DeadLetter {
-            v: 1,
-            project: "p-1".into(),
-            logstore: "log".into(),
-            shard: 0,
-            cursor: Cursor::from_number(group).text().to_owned(),
-            end_cursor: None,
-            index: 0,
-            span_id: None,
-            receive_time: None,
-            expires: None,
-            reason: DeadLetterReason::Refused,
-            status: None,
-        }
+        let cursor = Cursor::from_number(group).text().to_owned();
+        let (project, logstore) = ("p-1".to_owned(), "log".to_owned());
+        let pointer = Pointer::Log { project, logstore, shard: 0, cursor, end_cursor: None, index: 0, receive_time: None };
+        DeadLetter::new(pointer, Some(SpanId([1; 8])), DeadLetterReason::Refused, None)
     }
 
     fn ledger() -> Ledger {
