@@ -3,6 +3,8 @@
 //! The only module that sees both sides of the trace model. Whoever calls it, Function Compute, Lambda or the command line, gets the
 //! same: a report, and a failure if anything is left undone (`design.md` decision 5).
 
+pub mod recall;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,7 +20,7 @@ use crate::delivery::destination::Destination;
 use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
 use crate::feed::Feed;
-use crate::invocation::{Invocation, TriggerEvent};
+use crate::invocation::{Invocation, LogPlace, TriggerEvent};
 use crate::report::{CallOutcome, Report};
 use crate::secret::Credentials;
 use crate::sls::calls::Shard;
@@ -67,6 +69,17 @@ pub struct Handler {
     pages: ByteBudget,
     batches: ByteBudget,
     now: fn() -> SystemTime,
+}
+
+/// What a call or a command brings to reach SLS.
+#[derive(Clone, Debug)]
+pub struct Access<'a> {
+    /// Endpoint with scheme, not yet trusted.
+    pub endpoint: &'a str,
+    /// Its own credentials; none: those of the settings.
+    pub credentials: Option<Credentials>,
+    /// The region of the platform, if it says so.
+    pub region: Option<&'a str>,
 }
 
 /// How a call ended: its report, and why it failed if it did.
@@ -153,23 +166,32 @@ impl Handler {
         Err(Failure::new(Stage::Event, "loop", message, "bind the trigger to the Logstore of the gateway's access log"))
     }
 
-    /// The shard of the event, with a trusted endpoint and this call's credentials. Nothing is signed before the endpoint is trusted.
+    /// The shard of the event, with this call's credentials.
     fn shard(&self, event: &TriggerEvent, invocation: &Invocation) -> Result<Shard, Failure> {
-        let endpoint = Endpoint::resolve(&event.endpoint, &self.settings.endpoint).map_err(|error| {
+        let access =
+            Access { endpoint: &event.endpoint, credentials: invocation.credentials.clone(), region: invocation.region.as_deref() };
+        Ok(Shard { logstore: self.logstore(&event.place, access)?, id: event.shard })
+    }
+
+    /// A Logstore as it may be asked, with a trusted endpoint. Nothing is signed before the endpoint is trusted.
+    ///
+    /// # Errors
+    /// An endpoint that is not trusted, no credentials, or no region where one is needed.
+    pub fn logstore(&self, place: &LogPlace, access: Access<'_>) -> Result<Logstore, Failure> {
+        let endpoint = Endpoint::resolve(access.endpoint, &self.settings.endpoint).map_err(|error| {
             Failure::new(Stage::Event, "untrusted_endpoint", error.to_string(), "name the host in SLS_ALLOWED_ENDPOINTS if you trust it")
         })?;
-        let credentials = invocation.credentials.clone().or_else(|| self.settings.credentials.clone()).ok_or_else(|| {
+        let credentials = access.credentials.or_else(|| self.settings.credentials.clone()).ok_or_else(|| {
             let hint =
                 "give the function a role that may read the Logstore (log:GetCursorOrData), or set ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET";
             Failure::new(Stage::Event, "no_credentials", "the call brought no credentials", hint)
         })?;
-        let signing = self.settings.signature.signing(endpoint.region(), invocation.region.as_deref()).ok_or_else(|| {
+        let signing = self.settings.signature.signing(endpoint.region(), access.region).ok_or_else(|| {
             let hint = "set SLS_REGION to the region of the project, or SLS_SIGNATURE_VERSION=v1";
             Failure::new(Stage::Settings, "no_region", "signature version 4 needs a region, and the endpoint names none", hint)
         })?;
-        let (client, place) = (self.sls.clone(), event.place.clone());
-        let logstore = Logstore { client, endpoint, project: place.project, name: place.logstore, credentials, signing };
-        Ok(Shard { logstore, id: event.shard })
+        let LogPlace { project, logstore: name } = place.clone();
+        Ok(Logstore { client: self.sls.clone(), endpoint, project, name, credentials, signing })
     }
 
     async fn read_convert_deliver(

@@ -75,8 +75,8 @@ pub struct Choice {
     pub reasons: Vec<DeadLetterReason>,
     /// Only letters of this project; none: any.
     pub project: Option<String>,
-    /// Places that are never read: where dead letters themselves are. A letter that points there would start a loop.
-    pub letters_at: Option<LogPlace>,
+    /// Logstores that are never read: where dead letters themselves are. A letter that points there would start a loop.
+    pub letters_in: Vec<String>,
 }
 
 /// What was read, counted.
@@ -164,7 +164,7 @@ impl Ledger {
 
     fn may_be_read(&self, pointer: &Pointer) -> bool {
         let Pointer::Log { project, logstore, .. } = pointer;
-        let loops = self.choice.letters_at.as_ref().is_some_and(|at| at.project == *project && at.logstore == *logstore);
+        let loops = self.choice.letters_in.contains(logstore);
         let foreign = self.choice.project.as_ref().is_some_and(|only| only != project);
         !loops && !foreign
     }
@@ -320,8 +320,7 @@ mod tests {
 
     #[test]
     fn only_what_was_chosen_is_wanted_and_a_letter_never_leads_back_to_letters() {
-        let letters_at = Some(LogPlace { project: "p-1".into(), logstore: "dead-letters".into() });
-        let choice = Choice { reasons: vec![Refused], project: Some("p-1".into()), letters_at };
+        let choice = Choice { reasons: vec![Refused], project: Some("p-1".into()), letters_in: vec!["dead-letters".into()] };
         let (looping, foreign) = (moved("p-1", "dead-letters"), moved("p-2", "log"));
         let ledger = taken(choice, [looping, foreign, letter(1, 0, Damaged), letter(1, 1, Refused)]);
         assert_eq!((ledger.tally().misplaced, ledger.tally().left_out), (2, 1));

@@ -95,7 +95,7 @@ impl LetterStore {
     /// # Errors
     /// [`LettersError`].
     pub async fn read(&self, period: Period, ledger: &mut Ledger) -> Result<(), LettersError> {
-        for shard in repeated(self.deadline, &self.requests, async |time| self.logstore.shards(time).await).await? {
+        for shard in repeated(self.deadline, &self.requests, |time| self.logstore.shards(time)).await? {
             let shard = Shard { logstore: self.logstore.clone(), id: shard.id };
             let begin = self.cursor(&shard, period.from.map_or(From::Begin, From::Received)).await?;
             let end = self.cursor(&shard, From::End).await?;
@@ -116,7 +116,7 @@ impl LetterStore {
     }
 
     async fn cursor(&self, shard: &Shard, from: From) -> Result<crate::sls::cursor::Cursor, SlsError> {
-        repeated(self.deadline, &self.requests, async |time| shard.cursor(from, time).await).await
+        repeated(self.deadline, &self.requests, |time| shard.cursor(from, time)).await
     }
 
     async fn read_range(&self, shard: &Shard, range: Range, mut take: impl FnMut(Line)) -> Result<(), ReadFailure> {

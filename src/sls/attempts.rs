@@ -16,10 +16,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// A refusal that no repetition changes, or the last error when attempts or time are used up.
-pub async fn repeated<T>(
+pub async fn repeated<T, C: Future<Output = Result<T, SlsError>>>(
     deadline: Deadline,
     requests: &AtomicU64,
-    call: impl AsyncFn(Duration) -> Result<T, SlsError>,
+    call: impl Fn(Duration) -> C,
 ) -> Result<T, SlsError> {
     let (mut attempt, mut clock_corrected) = (0, false);
     loop {
@@ -48,7 +48,7 @@ mod tests {
     async fn asked(errors: Vec<SlsError>) -> (Result<(), SlsError>, u64) {
         let (requests, errors) = (AtomicU64::new(0), std::sync::Mutex::new(errors));
         let deadline = Deadline::of_call(Duration::from_secs(600));
-        let answer = repeated(deadline, &requests, async |_| errors.lock().unwrap().pop().map_or(Ok(()), Err)).await;
+        let answer = repeated(deadline, &requests, |_| std::future::ready(errors.lock().unwrap().pop().map_or(Ok(()), Err))).await;
         (answer, requests.into_inner())
     }
 

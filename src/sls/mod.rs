@@ -12,6 +12,7 @@ pub mod endpoint;
 pub mod error;
 pub mod page;
 pub mod protobuf;
+pub mod ranges;
 pub mod reader;
 pub mod sign;
 pub mod signing;
