@@ -73,6 +73,37 @@ pub enum Pointer {
         #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
         receive_time: Option<u32>,
     },
+    /// A line of a record in a Kinesis stream.
+    Kinesis {
+        /// Name of the stream.
+        stream: String,
+        /// Name of the shard.
+        shard: String,
+        /// Of the record.
+        sequence_number: String,
+        /// Index of the line in it.
+        #[serde(deserialize_with = "number")]
+        index: u32,
+    },
+    /// An event of a CloudWatch log group.
+    CloudWatch {
+        /// Log group.
+        log_group: String,
+        /// Log stream.
+        log_stream: String,
+        /// Its id.
+        event_id: String,
+    },
+    /// A line of a message in an SQS queue, which the queue keeps.
+    Sqs {
+        /// Name of the queue.
+        queue: String,
+        /// Of the message.
+        message_id: String,
+        /// Index of the line in it.
+        #[serde(deserialize_with = "number")]
+        index: u32,
+    },
 }
 
 /// Why something that should be a letter is none. Says nothing of what stands in it.
@@ -121,7 +152,8 @@ impl DeadLetter {
 
 impl Pointer {
     fn is_sound(&self) -> bool {
-        let Self::Log { project, logstore, cursor, end_cursor, .. } = self;
+        // The others are never followed: there is no client for them here.
+        let Self::Log { project, logstore, cursor, end_cursor, .. } = self else { return true };
         let is_cursor = |text: &str| !text.is_empty() && text.len() <= MAX_CURSOR_BYTES && !text.contains(char::is_control);
         let position = match end_cursor {
             Some(end) => is_cursor(end),

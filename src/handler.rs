@@ -1,8 +1,11 @@
 //! The order of the steps of a call, and only that: read the event, pull pages, convert, deliver, settle, report.
 //!
-//! The only module that sees both sides of the trace model. Whoever calls it, Function Compute, Lambda or the command line, gets the
+//! Here for what an SLS trigger names, in `lines` for what comes with the event itself. The only module that sees both sides of the trace model. Whoever calls it, Function Compute, Lambda or the command line, gets the
 //! same: a report, and a failure if anything is left undone (`design.md` decision 5).
 
+mod in_time;
+mod lines;
+mod reach;
 pub mod recall;
 
 use std::sync::Arc;
@@ -20,21 +23,20 @@ use crate::delivery::destination::Destination;
 use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
 use crate::feed::Feed;
-use crate::invocation::{Invocation, LogPlace, TriggerEvent};
+use crate::invocation::{Invocation, TriggerEvent};
 use crate::report::{CallOutcome, Report};
 use crate::secret::Credentials;
 use crate::sls::calls::Shard;
 use crate::sls::client::{Logstore, SlsClient};
-use crate::sls::endpoint::{Endpoint, EndpointSettings};
+use crate::sls::endpoint::EndpointSettings;
 use crate::sls::reader::Reader;
 use crate::sls::signing::SignatureSettings;
 use crate::sls::writer;
 use crate::trace::settings::TraceSettings;
 use crate::work::Work;
-
-/// How long after the deadline requests may take to notice that their time is up: they then end with counts instead of being dropped
-/// with none. A part of the reserve of [`Deadline::of_call`], which is at least twice as long.
-const GRACE: Duration = Duration::from_millis(50);
+use in_time::in_time;
+pub use lines::LineCall;
+pub use reach::Access;
 
 /// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
 /// under 64 MB.
@@ -71,17 +73,6 @@ pub struct Handler {
     now: fn() -> SystemTime,
 }
 
-/// What a call or a command brings to reach SLS.
-#[derive(Clone, Debug)]
-pub struct Access<'a> {
-    /// Endpoint with scheme, not yet trusted.
-    pub endpoint: &'a str,
-    /// Its own credentials; none: those of the settings.
-    pub credentials: Option<Credentials>,
-    /// The region of the platform, if it says so.
-    pub region: Option<&'a str>,
-}
-
 /// How a call ended: its report, and why it failed if it did.
 #[derive(Debug)]
 pub struct Handled {
@@ -89,6 +80,15 @@ pub struct Handled {
     pub report: Report,
     /// Why something is undone.
     pub failure: Option<Failure>,
+}
+
+impl Handled {
+    fn ended(mut report: Report, failure: Option<Failure>, started: Instant) -> Self {
+        report.undone = report.unsettled();
+        report.outcome = if failure.is_some() { CallOutcome::Failure } else { CallOutcome::Success };
+        report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Self { report, failure }
+    }
 }
 
 impl Handler {
@@ -109,10 +109,7 @@ impl Handler {
         let started = Instant::now();
         let mut report = Report::new(&invocation.request_id);
         let failure = self.run(invocation, &mut report).await.err();
-        report.undone = report.unsettled();
-        report.outcome = if failure.is_some() { CallOutcome::Failure } else { CallOutcome::Success };
-        report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Handled { report, failure }
+        Handled::ended(report, failure, started)
     }
 
     async fn run(&self, invocation: &Invocation, report: &mut Report) -> Result<(), Failure> {
@@ -121,9 +118,7 @@ impl Handler {
         let trace = config::apply_parameter_member(&self.settings.trace, &event.parameter).map_err(parameter_failure)?;
         self.refuse_own_logs(&event, invocation)?;
         let shard = self.shard(&event, invocation)?;
-        if !trace.enabled {
-            tracing::warn!(event = "disabled", request_id = %invocation.request_id, "LANGFUSE_TRACING_ENABLED is false: records are skipped");
-        }
+        warn_if_disabled(&trace, report);
         if event.range.begin.is_at(&event.range.end) {
             return Ok(());
         }
@@ -148,9 +143,13 @@ impl Handler {
         report.shard = event.shard;
         report.begin_cursor = event.range.begin.text().to_owned();
         report.end_cursor = event.range.end.text().to_owned();
-        let now = i64::from(self.now_seconds());
-        let lag = event.cursor_time.map_or(0, |time| now.saturating_sub(time).max(0));
-        report.lag_ms = u64::try_from(lag).unwrap_or(0).saturating_mul(1000);
+        report.lag_ms = self.lag_ms(event.cursor_time);
+    }
+
+    /// How long ago the newest record arrived (UNIX seconds); 0 where that is not known.
+    fn lag_ms(&self, newest: Option<i64>) -> u64 {
+        let lag = newest.map_or(0, |time| i64::from(self.now_seconds()).saturating_sub(time).max(0));
+        u64::try_from(lag).unwrap_or(0).saturating_mul(1000)
     }
 
     /// A function that reads what it writes would feed itself for ever.
@@ -173,27 +172,6 @@ impl Handler {
         Ok(Shard { logstore: self.logstore(&event.place, access)?, id: event.shard })
     }
 
-    /// A Logstore as it may be asked, with a trusted endpoint. Nothing is signed before the endpoint is trusted.
-    ///
-    /// # Errors
-    /// An endpoint that is not trusted, no credentials, or no region where one is needed.
-    pub fn logstore(&self, place: &LogPlace, access: Access<'_>) -> Result<Logstore, Failure> {
-        let endpoint = Endpoint::resolve(access.endpoint, &self.settings.endpoint).map_err(|error| {
-            Failure::new(Stage::Event, "untrusted_endpoint", error.to_string(), "name the host in SLS_ALLOWED_ENDPOINTS if you trust it")
-        })?;
-        let credentials = access.credentials.or_else(|| self.settings.credentials.clone()).ok_or_else(|| {
-            let hint =
-                "give the function a role that may read the Logstore (log:GetCursorOrData), or set ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET";
-            Failure::new(Stage::Event, "no_credentials", "the call brought no credentials", hint)
-        })?;
-        let signing = self.settings.signature.signing(endpoint.region(), access.region).ok_or_else(|| {
-            let hint = "set SLS_REGION to the region of the project, or SLS_SIGNATURE_VERSION=v1";
-            Failure::new(Stage::Settings, "no_region", "signature version 4 needs a region, and the endpoint names none", hint)
-        })?;
-        let LogPlace { project, logstore: name } = place.clone();
-        Ok(Logstore { client: self.sls.clone(), endpoint, project, name, credentials, signing })
-    }
-
     async fn read_convert_deliver(
         &self,
         event: &TriggerEvent,
@@ -204,17 +182,13 @@ impl Handler {
     ) -> Result<Vec<DeadLetter>, Failure> {
         let sls_requests = Arc::new(AtomicU64::new(0));
         let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
-        let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline, range_key(event), self.gives_up(event));
+        let gives_up = self.gives_up(event.cursor_time);
+        let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline, range_key(event), gives_up);
         let mut origin = event;
         let work = Work::new(&mut origin, trace, delivery, self.batches.for_call(), report);
-        let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(Feed::Shard(Box::new(reader)))).await;
+        let ended = in_time(invocation.deadline, work.run(Feed::Shard(Box::new(reader)))).await;
         report.sls_requests = sls_requests.load(Relaxed);
-        match ended {
-            // Whatever failed last did so because its time was cut.
-            Ok(Err(last)) if invocation.deadline.left().is_zero() => Err(out_of_time(report, Some(&last))),
-            Ok(ended) => ended,
-            Err(_) => Err(out_of_time(report, None)),
-        }
+        ended.map_err(|ended| ended.failure(report))
     }
 
     async fn write_dead_letters(
@@ -241,9 +215,9 @@ impl Handler {
         Ok(())
     }
 
-    /// True if the range is older than the operator waits for what keeps failing (`design.md` decision 5).
-    fn gives_up(&self, event: &TriggerEvent) -> bool {
-        let age = event.cursor_time.map(|time| i64::from(self.now_seconds()).saturating_sub(time));
+    /// True if even the newest record (UNIX seconds) is older than the operator waits for what keeps failing (`design.md` decision 5).
+    fn gives_up(&self, newest: Option<i64>) -> bool {
+        let age = newest.map(|time| i64::from(self.now_seconds()).saturating_sub(time));
         let limit = self.settings.give_up_after.and_then(|limit| i64::try_from(limit.as_secs()).ok());
         age.zip(limit).is_some_and(|(age, limit)| age > limit)
     }
@@ -259,15 +233,13 @@ fn range_key(event: &TriggerEvent) -> RangeKey {
     RangeKey { project, logstore, shard: event.shard, begin: event.range.begin.text().to_owned() }
 }
 
+fn warn_if_disabled(trace: &TraceSettings, report: &Report) {
+    if !trace.enabled {
+        tracing::warn!(event = "disabled", request_id = %report.request_id, "LANGFUSE_TRACING_ENABLED is false: records are skipped");
+    }
+}
+
 fn parameter_failure(error: config::ParameterError) -> Failure {
     let hint = "correct functionParameter of the trigger; everything else belongs into the function's environment";
     Failure::new(Stage::Event, "invalid_parameter", error.to_string(), hint)
-}
-
-fn out_of_time(report: &Report, last: Option<&Failure>) -> Failure {
-    let last = last.map(|failure| format!("; last, {}", failure.message)).unwrap_or_default();
-    let message = format!("the time of the call ran out after {} pages, {} records delivered{last}", report.pages, report.ship_lines);
-    let hint = "nothing is lost: the range comes again; raise the function's timeout or lower triggerInterval, \
-                and look for a slow SLS or Langfuse if little was delivered";
-    Failure::new(Stage::Deadline, "out_of_time", message, hint)
 }

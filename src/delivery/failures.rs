@@ -26,7 +26,16 @@ pub fn paused(destination: &Destination, block: &Block, left: Duration) -> Failu
 
 /// The attempts or the time are used up.
 pub fn exhausted(destination: &Destination, last: LastAttempt, attempts: u32) -> Failure {
-    let message = format!("{} did not take a request after {attempts} attempts ({last})", host(destination));
+    unavailable(last, format!("{} did not take a request after {attempts} attempts ({last})", host(destination)))
+}
+
+/// The next attempt would have to wait longer than is worth it.
+pub fn too_long_a_wait(destination: &Destination, last: LastAttempt, wait: Duration) -> Failure {
+    let seconds = wait.as_secs();
+    unavailable(last, format!("{} asks for {seconds} s before the next attempt ({last}), which this call does not wait", host(destination)))
+}
+
+fn unavailable(last: LastAttempt, message: String) -> Failure {
     let advice = match last {
         LastAttempt::Answered(429) => "Langfuse limits this project's rate: lower the sample rate or raise the plan if it stays",
         LastAttempt::Answered(403) => "something in front of Langfuse refuses requests: look at its firewall",

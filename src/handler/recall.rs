@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{GRACE, Handled, Handler, out_of_time};
+use super::in_time::in_time;
+use super::{Handled, Handler};
 use crate::deadline::Deadline;
 use crate::delivery::call::CallDelivery;
 use crate::delivery::memory::RangeKey;
 use crate::error::Failure;
 use crate::feed::Feed;
 use crate::origin::Origin;
-use crate::report::{CallOutcome, Report};
+use crate::report::Report;
 use crate::sls::calls::Shard;
 use crate::sls::ranges::Ranges;
 use crate::sls::reader::Range;
@@ -40,10 +41,7 @@ impl Handler {
         let (started, deadline) = (Instant::now(), Deadline::of_call(recall.timeout));
         let mut report = Report::new("replay");
         let failure = self.pull_and_deliver(recall, deadline, origin, &mut report).await.err();
-        report.undone = report.unsettled();
-        report.outcome = if failure.is_some() { CallOutcome::Failure } else { CallOutcome::Success };
-        report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Handled { report, failure }
+        Handled::ended(report, failure, started)
     }
 
     async fn pull_and_deliver(
@@ -58,14 +56,11 @@ impl Handler {
         let ranges = Ranges::new(recall.shard, recall.ranges, self.pages.for_call(), deadline, requests.clone());
         let delivery = CallDelivery::new(self.destination.clone(), deadline, range.clone(), true);
         let work = Work::new(origin, recall.trace, delivery, self.batches.for_call(), report);
-        let ended = tokio::time::timeout_at(deadline.instant() + GRACE, work.run(Feed::Ranges(Box::new(ranges)))).await;
+        let ended = in_time(deadline, work.run(Feed::Ranges(Box::new(ranges)))).await;
         report.sls_requests = requests.load(Relaxed);
         // What was accepted is noted letter by letter, on disk.
         self.destination.accepted().forget(&range);
-        match ended {
-            Ok(ended) => ended.map(|_| ()),
-            Err(_) => Err(out_of_time(report, None)),
-        }
+        ended.map(|_| ()).map_err(|ended| ended.failure(report))
     }
 }
 

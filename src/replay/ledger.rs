@@ -90,6 +90,8 @@ pub struct Tally {
     pub other_version: u64,
     /// Letters that point where this replay must not read.
     pub misplaced: u64,
+    /// Letters of records that are not in SLS.
+    pub elsewhere: u64,
     /// Letters by reason.
     pub letters: BTreeMap<&'static str, u64>,
     /// Letters that the choice of reasons leaves out.
@@ -139,7 +141,7 @@ impl Ledger {
 
     /// Notes that a letter is done.
     pub fn done(&mut self, letter: &DeadLetter, witness: Witness) {
-        let Some(spot) = self.spot(&letter.pointer) else { return };
+        let Some((spot, _)) = self.spot(&letter.pointer) else { return };
         if witness == Witness::Source {
             self.marked.insert((spot.clone(), letter.reason));
         }
@@ -152,31 +154,33 @@ impl Ledger {
             self.tally.misplaced += 1;
         } else if !self.choice.reasons.is_empty() && !self.choice.reasons.contains(&letter.reason) {
             self.tally.left_out += 1;
-        } else if let Some(spot) = self.spot(&letter.pointer) {
-            let Pointer::Log { receive_time, .. } = letter.pointer;
+        } else if let Some((spot, received_at)) = self.spot(&letter.pointer) {
             let span_id = letter.span_id.as_deref().and_then(ids::span_id);
             let (reasons, received) = self.wanted.entry((spot, span_id)).or_default();
             self.tally.repeated += u64::from(*reasons != Reasons::default());
             *reasons = reasons.with(letter.reason);
-            *received = received.or(receive_time);
+            *received = received.or(received_at);
+        } else {
+            self.tally.elsewhere += 1;
         }
     }
 
     fn may_be_read(&self, pointer: &Pointer) -> bool {
-        let Pointer::Log { project, logstore, .. } = pointer;
+        let Pointer::Log { project, logstore, .. } = pointer else { return true };
         let loops = self.choice.letters_in.contains(logstore);
         let foreign = self.choice.project.as_ref().is_some_and(|only| only != project);
         !loops && !foreign
     }
 
-    fn spot(&mut self, pointer: &Pointer) -> Option<Spot> {
-        let Pointer::Log { project, logstore, shard, cursor, end_cursor, index, .. } = pointer;
+    /// Where a pointer leads, and when the record was received; none for a record that is not in SLS.
+    fn spot(&mut self, pointer: &Pointer) -> Option<(Spot, Option<u32>)> {
+        let Pointer::Log { project, logstore, shard, cursor, end_cursor, index, receive_time } = pointer else { return None };
         let at = match end_cursor {
             Some(end) => At::Range(Box::new((cursor.clone(), end.clone()))),
             None => At::Group(Cursor::new(cursor.as_str()).number()?),
         };
         let place = self.place(LogPlace { project: project.clone(), logstore: logstore.clone() });
-        Some(Spot { place, shard: *shard, at, index: *index })
+        Some((Spot { place, shard: *shard, at, index: *index }, *receive_time))
     }
 
     fn place(&mut self, place: LogPlace) -> usize {
@@ -198,41 +202,41 @@ impl Ledger {
 
     /// How many chosen records are done already.
     pub fn done_before(&self) -> u64 {
-        let done = |((spot, _), (reasons, _)): &(&(Spot, Option<SpanId>), &(Reasons, Option<u32>))| self.is_done(spot, *reasons);
-        self.wanted.iter().filter(done).count() as u64
+        self.records().filter(|wanted| self.is_done(wanted)).count() as u64
     }
 
     /// Records that are still to be replayed, neighbours side by side.
     pub fn open(&self) -> Vec<Wanted> {
-        let open = self.wanted.iter().filter(|((spot, _), (reasons, _))| !self.is_done(spot, *reasons));
-        let mut open: Vec<_> = open
-            .map(|((spot, span_id), (reasons, received))| Wanted {
-                spot: spot.clone(),
-                span_id: *span_id,
-                reasons: *reasons,
-                received: *received,
-            })
-            .collect();
+        let mut open: Vec<_> = self.records().filter(|wanted| !self.is_done(wanted)).collect();
         open.sort_unstable_by(|a, b| (&a.spot, a.span_id).cmp(&(&b.spot, b.span_id)));
         open
     }
 
-    /// True if every letter of a record is done.
-    fn is_done(&self, spot: &Spot, reasons: Reasons) -> bool {
-        reasons.iter().all(|reason| self.done.contains(&(spot.clone(), reason)))
-    }
-
     /// Letters of the source that are done without a mark there: the program was ended in between, or could not write.
     pub fn unmarked(&self) -> Vec<DeadLetter> {
-        let letters = self.wanted.iter().flat_map(|((spot, span_id), (reasons, received))| {
-            let wanted = Wanted { spot: spot.clone(), span_id: *span_id, reasons: *reasons, received: *received };
-            reasons.iter().map(move |reason| (wanted.clone(), reason))
-        });
-        let unmarked = letters.filter(|(wanted, reason)| {
-            let key = (wanted.spot.clone(), *reason);
+        let is_unmarked = |wanted: &Wanted, reason| {
+            let key = (wanted.spot.clone(), reason);
             self.done.contains(&key) && !self.marked.contains(&key)
-        });
-        unmarked.map(|(wanted, reason)| self.letter_of(&wanted, reason)).collect()
+        };
+        let of_record = |wanted: Wanted| {
+            let reasons: Vec<_> = wanted.reasons.iter().filter(|reason| is_unmarked(&wanted, *reason)).collect();
+            reasons.into_iter().map(move |reason| self.letter_of(&wanted, reason))
+        };
+        self.records().flat_map(of_record).collect()
+    }
+
+    fn records(&self) -> impl Iterator<Item = Wanted> {
+        self.wanted.iter().map(|((spot, span_id), (reasons, received))| Wanted {
+            spot: spot.clone(),
+            span_id: *span_id,
+            reasons: *reasons,
+            received: *received,
+        })
+    }
+
+    /// True if every letter of a record is done.
+    fn is_done(&self, wanted: &Wanted) -> bool {
+        wanted.reasons.iter().all(|reason| self.done.contains(&(wanted.spot.clone(), reason)))
     }
 
     /// The letters of a record, as far as they are kept.
@@ -269,9 +273,9 @@ mod tests {
 
     /// The same letter in another place.
     fn moved(to: &str, at: &str) -> DeadLetter {
-        let Pointer::Log { shard, cursor, end_cursor, index, receive_time, .. } = pointer(1, 0);
-        let (project, logstore) = (to.to_owned(), at.to_owned());
-        DeadLetter { pointer: Pointer::Log { project, logstore, shard, cursor, end_cursor, index, receive_time }, ..letter(1, 0, Refused) }
+        let (project, logstore, cursor) = (to.to_owned(), at.to_owned(), Cursor::from_number(1).text().to_owned());
+        let pointer = Pointer::Log { project, logstore, shard: 0, cursor, end_cursor: None, index: 0, receive_time: None };
+        DeadLetter { pointer, ..letter(1, 0, Refused) }
     }
 
     fn taken(choice: Choice, letters: impl IntoIterator<Item = DeadLetter>) -> Ledger {
@@ -322,8 +326,10 @@ mod tests {
     fn only_what_was_chosen_is_wanted_and_a_letter_never_leads_back_to_letters() {
         let choice = Choice { reasons: vec![Refused], project: Some("p-1".into()), letters_in: vec!["dead-letters".into()] };
         let (looping, foreign) = (moved("p-1", "dead-letters"), moved("p-2", "log"));
-        let ledger = taken(choice, [looping, foreign, letter(1, 0, Damaged), letter(1, 1, Refused)]);
-        assert_eq!((ledger.tally().misplaced, ledger.tally().left_out), (2, 1));
+        let queued = Pointer::Sqs { queue: "q".into(), message_id: "m".into(), index: 0 };
+        let elsewhere = DeadLetter { pointer: queued, ..letter(1, 0, Refused) };
+        let ledger = taken(choice, [looping, foreign, elsewhere, letter(1, 0, Damaged), letter(1, 1, Refused)]);
+        assert_eq!((ledger.tally().misplaced, ledger.tally().elsewhere, ledger.tally().left_out), (2, 1, 1));
         assert_eq!(ledger.open().iter().map(|wanted| wanted.spot.index).collect::<Vec<_>>(), [1]);
     }
 

@@ -33,6 +33,16 @@ enum Readable {
     Nothing,
 }
 
+/// What is left of a range that could not be read on.
+enum Rest {
+    /// It has left the retention.
+    Gone,
+    /// Nothing stands there.
+    Unwritten,
+    /// Nobody knows.
+    Unread,
+}
+
 impl Ranges {
     /// A reader at the beginning of the first range. `requests` counts every request to SLS, failed ones included.
     pub fn new(shard: Shard, ranges: Vec<Range>, budget: CallBudget, deadline: Deadline, requests: Arc<AtomicU64>) -> Self {
@@ -64,28 +74,30 @@ impl Ranges {
                 Ok(None) => self.current = None,
                 Err(failure) => {
                     self.current = None;
-                    if let Some(lost) = self.lost(failure)? {
-                        return Ok(Some(Read::Lost(lost)));
+                    match self.rest(&failure) {
+                        Rest::Gone => return Ok(Some(Read::Lost(Range { begin: failure.cursor, end: failure.end }))),
+                        Rest::Unwritten => {}
+                        Rest::Unread => return Err(failure),
                     }
                 }
             }
         }
     }
 
-    /// The part of a range that is gone, nothing where nothing has been written yet.
-    ///
-    /// # Errors
-    /// `failure` itself, if it says something else.
-    fn lost(&mut self, failure: ReadFailure) -> Result<Option<Range>, ReadFailure> {
+    /// What a failure says about the rest of its range.
+    fn rest(&mut self, failure: &ReadFailure) -> Rest {
         match &failure.error {
-            SlsError::Stalled => Ok(None),
-            SlsError::Refused(refusal) if refusal.class == ErrorClass::CursorGone => {
-                if refusal.is_of_shard() {
-                    self.readable = Readable::Nothing;
-                }
-                Ok(Some(Range { begin: failure.cursor, end: failure.end }))
+            SlsError::Stalled => Rest::Unwritten,
+            SlsError::Refused(refusal) if refusal.is_of_shard() => {
+                self.readable = Readable::Nothing;
+                Rest::Gone
             }
-            _ => Err(failure),
+            // The reader has asked where logs begin: a position behind that was never written.
+            SlsError::Refused(refusal) if refusal.class == ErrorClass::CursorGone => match failure.cursor.number() {
+                Some(_) => Rest::Unwritten,
+                None => Rest::Gone,
+            },
+            _ => Rest::Unread,
         }
     }
 

@@ -19,6 +19,7 @@ pub fn found(ledger: &Ledger, open: &[Wanted], parts: &[Part]) -> String {
         ("repeated       ", tally.repeated, "name a record that another letter names too"),
         ("done before    ", ledger.done_before(), "of the records"),
         ("misplaced      ", tally.misplaced, "point to another project or to dead letters: not read"),
+        ("elsewhere      ", tally.elsewhere, "are of records in another service than SLS: not read"),
         ("other version  ", tally.other_version, "written by another version of this program: not read"),
         ("damaged        ", tally.damaged, "cannot be read"),
         ("other lines    ", tally.foreign, "are no letters"),
@@ -49,7 +50,7 @@ pub fn done(outcome: &Outcome) -> String {
 
 /// Why not everything is done; none: everything is. What has expired is lost, and no repetition brings it back.
 pub fn remains(tally: &Tally, outcome: Option<&Outcome>) -> Option<String> {
-    let unread = tally.misplaced + tally.other_version + tally.damaged;
+    let unread = tally.misplaced + tally.elsewhere + tally.other_version + tally.damaged;
     let open = outcome.map_or(0, |outcome| [End::Again, End::Mismatched, End::Undone].iter().map(|end| outcome.count(*end)).sum());
     let mut parts = Vec::new();
     if open > 0 {
