@@ -24,37 +24,44 @@ pub struct Part {
 }
 
 /// Divides records, sorted as the ledger gives them. Neighbouring groups become one range; a group is never in two parts.
-pub fn parts(wanted: &[Wanted]) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
-    for group in groups(wanted) {
+pub fn parts(wanted: &[Wanted]) -> impl Iterator<Item = Part> {
+    let mut groups = groups(wanted).peekable();
+    std::iter::from_fn(move || {
+        let mut part = Part::of(wanted, groups.next()?);
+        while let Some(group) = groups.next_if(|group| has_room(&part, wanted, group.start)) {
+            part.add(wanted, group);
+        }
+        Some(part)
+    })
+}
+
+impl Part {
+    fn of(wanted: &[Wanted], group: Range<usize>) -> Self {
         let spot = &wanted[group.start].spot;
-        let range = range(&spot.at);
-        match parts.last_mut().filter(|part| has_room(part, wanted, group.start)) {
-            Some(part) => {
-                part.wanted.end = group.end;
-                match part.ranges.last_mut().filter(|last| last.end.is_at(&range.begin)) {
-                    Some(last) => last.end = range.end,
-                    None => part.ranges.push(range),
-                }
-            }
-            None => parts.push(Part { place: spot.place, shard: spot.shard, ranges: vec![range], wanted: group }),
+        Self { place: spot.place, shard: spot.shard, ranges: vec![range(&spot.at)], wanted: group }
+    }
+
+    fn add(&mut self, wanted: &[Wanted], group: Range<usize>) {
+        let range = range(&wanted[group.start].spot.at);
+        self.wanted.end = group.end;
+        match self.ranges.last_mut().filter(|last| last.end.is_at(&range.begin)) {
+            Some(last) => last.end = range.end,
+            None => self.ranges.push(range),
         }
     }
-    parts
 }
 
 /// Runs of records of one log group, or of one range.
-fn groups(wanted: &[Wanted]) -> Vec<Range<usize>> {
+fn groups(wanted: &[Wanted]) -> impl Iterator<Item = Range<usize>> {
     let of_group = |one: &Wanted, other: &Wanted| {
         let (one, other) = (&one.spot, &other.spot);
         (one.place, one.shard, &one.at) == (other.place, other.shard, &other.at)
     };
     let mut start = 0;
-    let runs = wanted.chunk_by(of_group).map(|run| {
+    wanted.chunk_by(of_group).map(move |run| {
         start += run.len();
         start - run.len()..start
-    });
-    runs.collect()
+    })
 }
 
 /// True if the group that begins at `start` may join the part. A range without group numbers stays alone: in it, records are found by
@@ -94,7 +101,7 @@ mod tests {
         let records: Vec<_> = [(0, 5, 0), (0, 5, 1), (0, 6, 0), (0, 9, 0), (1, 9, 0)]
             .map(|(shard, group, index)| wanted(shard, At::Group(group), index))
             .into();
-        let parts = parts(&records);
+        let parts: Vec<_> = parts(&records).collect();
         assert_eq!(parts.iter().map(numbers).collect::<Vec<_>>(), [vec![(5, 7), (9, 10)], vec![(9, 10)]]);
         assert_eq!(parts.iter().map(|part| part.wanted.clone()).collect::<Vec<_>>(), [0..4, 4..5]);
     }
@@ -103,14 +110,14 @@ mod tests {
     fn a_part_ends_at_its_size_but_never_inside_a_group() {
         let group = |number: u64, size: u32| (0..size).map(move |index| wanted(0, At::Group(number), index));
         let records: Vec<_> = group(1, 499).chain(group(2, 700)).chain(group(3, 1)).collect();
-        assert_eq!(parts(&records).iter().map(|part| part.wanted.len()).collect::<Vec<_>>(), [1199, 1]);
+        assert_eq!(parts(&records).map(|part| part.wanted.len()).collect::<Vec<_>>(), [1199, 1]);
     }
 
     #[test]
     fn a_range_whose_groups_have_no_numbers_stays_alone() {
         let range = |begin: &str| At::Range(Box::new((begin.to_owned(), "end".to_owned())));
         let records = [wanted(0, At::Group(1), 0), wanted(0, range("a"), 0), wanted(0, range("a"), 1), wanted(0, range("b"), 0)];
-        let parts = parts(&records);
+        let parts: Vec<_> = parts(&records).collect();
         assert_eq!(parts.iter().map(|part| part.wanted.clone()).collect::<Vec<_>>(), [0..1, 1..3, 3..4]);
         assert_eq!((parts[1].ranges[0].begin.text(), parts[1].ranges[0].end.text()), ("a", "end"));
     }
@@ -121,7 +128,7 @@ mod tests {
             positions in proptest::collection::btree_set((0u32..3, 0u64..400, 0u32..6), 0..1500)
         ) {
             let records: Vec<_> = positions.iter().map(|(shard, group, index)| wanted(*shard, At::Group(*group), *index)).collect();
-            let parts = parts(&records);
+            let parts: Vec<_> = parts(&records).collect();
             prop_assert_eq!(parts.iter().flat_map(|part| part.wanted.clone()).collect::<Vec<_>>(), (0..records.len()).collect::<Vec<_>>());
             let mut pulled = Vec::new();
             for part in &parts {

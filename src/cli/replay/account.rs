@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::cli::output::counted;
-use crate::replay::Outcome;
 use crate::replay::ledger::{Ledger, Tally, Wanted};
-use crate::replay::plan::Part;
 use crate::replay::selection::End;
+use crate::replay::{Outcome, plan};
 
 /// What was read, and what is open of it.
-pub fn found(ledger: &Ledger, open: &[Wanted], parts: &[Part]) -> String {
+pub fn found(ledger: &Ledger, open: &[Wanted]) -> String {
     let tally = ledger.tally();
     let letters: u64 = tally.letters.values().sum();
-    let ranges: usize = parts.iter().map(|part| part.ranges.len()).sum();
+    let ranges: usize = plan::parts(open).map(|part| part.ranges.len()).sum();
     let mut lines = vec![format!("letters        {letters}{}", in_brackets(&tally.letters))];
     lines.extend(counts([
         ("left out       ", tally.left_out, "by --reason"),

@@ -21,10 +21,10 @@ use crate::delivery::DeadLetterReason;
 use crate::handler::{Access, Handler};
 use crate::invocation::LogPlace;
 use crate::logging;
+use crate::replay::Outcome;
 use crate::replay::ledger::{Choice, Ledger};
 use crate::replay::letters::{LetterStore, Period, from_lines};
 use crate::replay::state::{StateError, StateFile};
-use crate::replay::{Outcome, plan};
 use crate::sls::endpoint::Endpoint;
 use crate::trace::settings::TraceSettings;
 use progress::Progress;
@@ -192,7 +192,7 @@ async fn replayed(tools: &Tools, state: &Path, store: Option<LetterStore>, mut l
 /// Prints what was read; returns how many records are open.
 fn tell_found(ledger: &Ledger) -> Result<u64, Ending> {
     let open = ledger.open();
-    say(&account::found(ledger, &open, &plan::parts(&open)))?;
+    say(&account::found(ledger, &open))?;
     Ok(open.len() as u64)
 }
 

@@ -70,6 +70,10 @@ fn for_a_replay(failure: &Failure) -> Failure {
         "langfuse_unavailable" | "out_of_time" | "sls_unavailable" | "sls_answer_damaged" => {
             "what is done is noted: run the same command again when the server is well".to_owned()
         }
+        "sls_credentials_expired" => "set a new ALIBABA_CLOUD_SECURITY_TOKEN with its key, and run the same command again".to_owned(),
+        "sls_refused" => {
+            "check the access key (log:GetCursorOrData on this Logstore), and that project and Logstore exist at this endpoint".to_owned()
+        }
         _ => failure.hint.clone(),
     };
     Failure { hint, ..failure.clone() }
