@@ -1,6 +1,6 @@
 //! What was read, as pointers: each record once, what is done already, and how many there are of everything. Pure.
 //!
-//! A pointer takes about a hundred bytes, so that hundreds of thousands of letters fit into the memory of a laptop.
+//! A letter takes about 250 bytes in all, so that hundreds of thousands fit into the memory of a laptop.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
