@@ -202,7 +202,7 @@ fn contents(object: Value) -> Vec<wire::Content> {
 mod tests {
     use super::*;
     use crate::invocation::TriggerEvent;
-    use crate::origin::{Origin, Position};
+    use crate::origin::Position;
     use crate::sls::calls::{MAX_PUT_BYTES, MAX_PUT_LOGS};
     use proptest::prelude::*;
     use prost::Message;

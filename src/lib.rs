@@ -43,13 +43,16 @@ pub mod feed;
 pub mod gateway;
 pub mod handler;
 pub mod invocation;
+pub mod letters;
 pub mod lines;
 pub mod logging;
 pub mod origin;
+pub mod progress;
 pub mod pull;
 #[cfg(feature = "cli")]
 pub mod replay;
 pub mod report;
+pub mod resume;
 pub mod runtime;
 pub mod secret;
 pub mod sls;

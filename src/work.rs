@@ -13,6 +13,7 @@ use crate::delivery::{BatchReport, DeadLetterReason, Outcome};
 use crate::error::{Failure, Stage};
 use crate::export::batch::{Batch, Source};
 use crate::feed::{Feed, Piece};
+use crate::letters::Letters;
 use crate::origin::{Origin, Position, Settled};
 use crate::report::Report;
 use crate::sls::LogRecord;
@@ -26,6 +27,16 @@ const MAX_ON_THE_WAY: usize = 3;
 /// How long conversion holds the thread before hooks and other calls get a turn.
 const TURN: Duration = Duration::from_millis(10);
 
+/// Who is told what is done. They outlive the work, so that they know it also when time runs out.
+pub struct Done<'c> {
+    /// The source of the records.
+    pub origin: &'c mut dyn Origin,
+    /// The counts.
+    pub report: &'c mut Report,
+    /// The dead letters that are not written yet.
+    pub letters: &'c mut Letters,
+}
+
 /// The work of one call.
 pub struct Work<'c> {
     origin: &'c mut dyn Origin,
@@ -34,46 +45,41 @@ pub struct Work<'c> {
     delivery: CallDelivery,
     on_the_way: JoinSet<BatchReport>,
     budget: CallBudget,
-    letters: Vec<DeadLetter>,
+    letters: &'c mut Letters,
     left: Option<Failure>,
     turn_began: Instant,
     sends: bool,
 }
 
 impl<'c> Work<'c> {
-    /// Work that counts into `report` and tells `origin`, so that both know what is done when time runs out.
-    pub fn new(
-        origin: &'c mut dyn Origin,
-        trace: &'c TraceSettings,
-        delivery: CallDelivery,
-        budget: CallBudget,
-        report: &'c mut Report,
-    ) -> Self {
+    /// Work that tells `done` what is done.
+    pub fn new(trace: &'c TraceSettings, delivery: CallDelivery, budget: CallBudget, done: Done<'c>) -> Self {
         let (converter, on_the_way) = (Converter::new(trace, delivery.accepted_before()), JoinSet::new());
         Self {
-            origin,
-            report,
+            origin: done.origin,
+            report: done.report,
             converter,
             delivery,
             on_the_way,
             budget,
-            letters: Vec::new(),
+            letters: done.letters,
             left: None,
             turn_began: Instant::now(),
             sends: trace.enabled,
         }
     }
 
-    /// Does all of it and hands over the dead letters.
+    /// Does all of it, down to the dead letters.
     ///
     /// # Errors
-    /// When something is left undone: a piece that cannot be read, a destination that does not accept.
-    pub async fn run(mut self, feed: Feed) -> Result<Vec<DeadLetter>, Failure> {
+    /// When something is left undone: a piece that cannot be read, a destination that does not accept, dead letters that cannot be written.
+    pub async fn run(mut self, feed: Feed) -> Result<(), Failure> {
         let ended = self.steps(feed).await;
         if ended.is_err() {
             self.settle_what_is_on_its_way().await;
         }
-        ended.map(|()| self.letters)
+        let written = self.checkpoint().await;
+        ended.and(written)
     }
 
     async fn steps(&mut self, feed: Feed) -> Result<(), Failure> {
@@ -121,6 +127,7 @@ impl<'c> Work<'c> {
         self.report.pages += 1;
         self.report.ingest_bytes += piece.size();
         self.origin.read(piece);
+        let before = self.report.ingest_lines;
         for (position, record) in piece.records() {
             if self.origin.wants(position, record.as_ref())
                 && let Some(full) = self.convert_record(record, position)
@@ -128,6 +135,16 @@ impl<'c> Work<'c> {
                 self.send(full).await?;
             }
             self.give_way().await;
+        }
+        self.origin.converted(self.report.ingest_lines - before);
+        self.checkpoint().await
+    }
+
+    /// Makes sure of what is settled so far: a failure from here on does not undo it.
+    async fn checkpoint(&mut self) -> Result<(), Failure> {
+        self.letters.write().await?;
+        if let Some(group) = self.origin.checkpoint() {
+            self.delivery.forget_before(group);
         }
         Ok(())
     }
@@ -142,11 +159,11 @@ impl<'c> Work<'c> {
         };
         if let Some(reason) = converted.skipped {
             self.report.skip(reason);
-            self.origin.settled(position, Settled::Done);
+            self.origin.settled(position, Settled::Skipped(reason));
         }
         if converted.resumed {
-            self.report.resume();
-            self.origin.settled(position, Settled::Done);
+            self.report.resume(1);
+            self.origin.settled(position, Settled::Delivered);
         }
         converted.full
     }
@@ -204,7 +221,7 @@ impl<'c> Work<'c> {
         match outcome {
             Outcome::Delivered => {
                 self.report.ship();
-                self.origin.settled(source.position, Settled::Done);
+                self.origin.settled(source.position, Settled::Delivered);
             }
             Outcome::Undone => {}
             Outcome::DeadLetter { reason, status } => self.dead_letter(source.position, Some(source.span_id), reason, Some(status)),
@@ -213,13 +230,13 @@ impl<'c> Work<'c> {
 
     fn dead_letter(&mut self, position: Position, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) {
         let letter = DeadLetter::new(self.origin.pointer(position), span_id, reason, status);
-        self.origin.settled(position, Settled::DeadLetter);
+        self.origin.settled(position, Settled::DeadLetter(reason));
         if !self.origin.is_known() {
             let request_id = &self.report.request_id;
             tracing::warn!(event = "dead_letter", %request_id, members = %letter.json(), "a record cannot be delivered");
         }
         self.report.dead_letter(reason);
-        self.letters.push(letter);
+        self.letters.add(letter);
     }
 }
 

@@ -2,15 +2,16 @@
 
 use tokio::time::Instant;
 
-use super::{Handled, Handler, in_time, warn_if_disabled};
+use super::{Handled, Handler, all_settled, in_time, warn_if_disabled};
 use crate::deadline::Deadline;
 use crate::delivery::call::CallDelivery;
 use crate::delivery::memory::RangeKey;
-use crate::error::{Failure, Stage};
+use crate::error::Failure;
 use crate::feed::{Feed, Parcels};
+use crate::letters::Letters;
 use crate::origin::Origin;
 use crate::report::Report;
-use crate::work::Work;
+use crate::work::{Done, Work};
 
 /// One call of this kind.
 pub struct LineCall {
@@ -40,18 +41,14 @@ impl Handler {
     async fn run_lines(&self, call: LineCall, origin: &mut dyn Origin, report: &mut Report) -> Result<(), Failure> {
         let trace = &self.settings.trace;
         warn_if_disabled(trace, report);
+        let _turn = self.turn(call.deadline).await?;
         let feed = Feed::Parcels(call.parcels, self.pages.for_call());
         let delivery = CallDelivery::new(self.destination.clone(), call.deadline, call.range.clone(), self.gives_up(call.newest));
-        let work = Work::new(origin, trace, delivery, self.batches.for_call(), report);
+        let mut letters = Letters::new(None, call.deadline, self.now);
+        let work = Work::new(trace, delivery, self.batches.for_call(), Done { origin, report: &mut *report, letters: &mut letters });
         in_time(call.deadline, work.run(feed)).await.map_err(|ended| ended.failure(report))?;
-        match report.unsettled() {
-            0 => {
-                self.destination.accepted().forget(&call.range);
-                Ok(())
-            }
-            undone => {
-                Err(Failure::new(Stage::Internal, "unsettled", format!("{undone} records were not settled"), "report this: it is a bug"))
-            }
-        }
+        all_settled(report)?;
+        self.destination.accepted().forget(&call.range);
+        Ok(())
     }
 }

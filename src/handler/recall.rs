@@ -13,13 +13,14 @@ use crate::delivery::call::CallDelivery;
 use crate::delivery::memory::RangeKey;
 use crate::error::Failure;
 use crate::feed::Feed;
+use crate::letters::Letters;
 use crate::origin::Origin;
 use crate::report::Report;
 use crate::sls::calls::Shard;
 use crate::sls::ranges::Ranges;
 use crate::sls::reader::Range;
 use crate::trace::settings::TraceSettings;
-use crate::work::Work;
+use crate::work::{Done, Work};
 
 /// What to pull again.
 #[derive(Debug)]
@@ -55,17 +56,20 @@ impl Handler {
         let range = range_key(&recall);
         let ranges = Ranges::new(recall.shard, recall.ranges, self.pages.for_call(), deadline, requests.clone());
         let delivery = CallDelivery::new(self.destination.clone(), deadline, range.clone(), true);
-        let work = Work::new(origin, recall.trace, delivery, self.batches.for_call(), report);
+        // They are written already, where they came from.
+        let mut letters = Letters::new(None, deadline, self.now);
+        let done = Done { origin, report: &mut *report, letters: &mut letters };
+        let work = Work::new(recall.trace, delivery, self.batches.for_call(), done);
         let ended = in_time(deadline, work.run(Feed::Ranges(Box::new(ranges)))).await;
         report.sls_requests = requests.load(Relaxed);
         // What was accepted is noted letter by letter, on disk.
         self.destination.accepted().forget(&range);
-        ended.map(|_| ()).map_err(|ended| ended.failure(report))
+        ended.map_err(|ended| ended.failure(report))
     }
 }
 
 fn range_key(recall: &Recall<'_>) -> RangeKey {
     let logstore = &recall.shard.logstore;
     let begin = recall.ranges.first().map(|range| range.begin.text().to_owned()).unwrap_or_default();
-    RangeKey { project: logstore.project.clone(), logstore: logstore.name.clone(), shard: recall.shard.id, begin }
+    RangeKey { job: "replay".to_owned(), project: logstore.project.clone(), logstore: logstore.name.clone(), shard: recall.shard.id, begin }
 }

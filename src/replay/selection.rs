@@ -121,7 +121,7 @@ impl Origin for Selection<'_> {
     fn settled(&mut self, position: Position, how: Settled) {
         if let Some(taken) = self.taken.get_mut(&(position.group, position.index)) {
             taken.open = taken.open.saturating_sub(1);
-            taken.again |= how == Settled::DeadLetter;
+            taken.again |= matches!(how, Settled::DeadLetter(_));
         }
     }
 
@@ -147,6 +147,7 @@ impl Origin for Selection<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::DeadLetterReason;
     use crate::replay::ledger::Reasons;
     use crate::sls::{Field, LogTime};
     use crate::trace::SpanId;
@@ -201,8 +202,8 @@ mod tests {
         assert!(seen(&mut selection, at(7, 3), Some(&record(b"r"))));
         assert!(!seen(&mut selection, at(7, 9), Some(&record(b"r"))));
         assert!(seen(&mut selection, at(8, 0), None));
-        selection.settled(at(7, 0), Settled::Done);
-        selection.settled(at(8, 0), Settled::DeadLetter);
+        selection.settled(at(7, 0), Settled::Delivered);
+        selection.settled(at(8, 0), Settled::DeadLetter(DeadLetterReason::Damaged));
         use End::{Again, Done, Mismatched, Undone};
         assert_eq!(selection.ends(false), [Done, Mismatched, Mismatched, Undone, Undone, Again]);
         assert_eq!(Selection::new(&place, &all[..1]).ends(true), [Mismatched]);
@@ -225,8 +226,8 @@ mod tests {
         // Two groups of the range, each with an index 0 and 1.
         assert!(selection.wants(at(None, 0), Some(&record(b"x"))) && selection.wants(at(None, 0), None));
         assert!(!selection.wants(at(None, 1), Some(&record(b"x"))) && selection.wants(at(None, 1), Some(&record(b"r"))));
-        selection.settled(at(None, 0), Settled::Done);
-        selection.settled(at(None, 1), Settled::Done);
+        selection.settled(at(None, 0), Settled::Delivered);
+        selection.settled(at(None, 1), Settled::Delivered);
         assert_eq!(selection.pointer(at(None, 1)), pointer("a", Some("b"), 1));
         assert_eq!(selection.ends(true), [End::Undone, End::Done]);
     }
