@@ -3,9 +3,10 @@
 //! The only place that prints for people. A command reads its arguments, calls the library, and says what came out; what it does beyond
 //! that belongs into the library. A new command is a file here, a variant of `Command`, and an arm of `run`.
 //!
-//! Commands: `config`, `demo`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes), `input` (files), `needs`
-//! (settings that reading SLS takes), `output` (lines that are safe on a terminal), `overlay` (settings that a command decides), `stand_in` (SLS for an event),
-//! `function` (a running `bootstrap`), `sample` (what the demo sends), `records` (lines → observations), `tree` and `account` (what arrived, what was done), `links` (where to look).
+//! Commands: `config`, `demo`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes),
+//! `input` (files), `needs` (settings that reading SLS takes), `output` (lines that are safe on a terminal), `overlay` (settings that a
+//! command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample` (what the demo sends), `records` (lines →
+//! observations), `tree` and `account` (what arrived, what was done), `links` (where to look).
 
 mod account;
 mod arguments;
