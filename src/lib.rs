@@ -20,7 +20,8 @@
 //! traces, and not each other; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`], [`budget`] and
 //! [`masking`], which knows texts alone, are leaves. [`config`] is
 //! the only reader of the environment. A new gateway dialect is a file in `gateway`, a new destination one in `export`, a new platform
-//! one in `runtime`. `explain` stands beside the flow: it runs `gateway`, `trace`, `policy` and `export` on one record to say what became of it.
+//! one in `runtime`. `replay` reads dead letters and hands what they point at to the same [`handler`]. `explain` stands beside the flow: it
+//! runs `gateway`, `trace`, `policy` and `export` on one record to say what became of it.
 //!
 //! Rules that the code follows are cited by page and section, as `reference/sls.md` §2 or `design.md` decision 1; these pages are the project's
 //! collected facts about the outside world and its contract.
@@ -52,6 +53,8 @@ pub mod origin;
 pub mod policy;
 pub mod progress;
 pub mod pull;
+#[cfg(feature = "cli")]
+pub mod replay;
 pub mod report;
 pub mod resume;
 pub mod runtime;

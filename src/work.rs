@@ -110,8 +110,12 @@ impl<'c> Work<'c> {
 
     /// Says what no repetition brings back, with everything that names it.
     fn lose(&mut self, lost: &Range) {
+        self.origin.lost(lost);
         let groups = lost.end.number().zip(lost.begin.number()).map_or(0, |(end, begin)| end.saturating_sub(begin));
         self.report.lost_groups += groups;
+        if self.origin.is_known() {
+            return;
+        }
         let (from, to, Report { request_id, project, logstore, shard, .. }) = (lost.begin.text(), lost.end.text(), &*self.report);
         tracing::error!(
             event = "range_lost", %request_id, %project, %logstore, shard, from, to, groups,
@@ -125,7 +129,9 @@ impl<'c> Work<'c> {
         self.origin.read(piece);
         let before = self.report.ingest_lines;
         for (position, record) in piece.records() {
-            if let Some(full) = self.convert_record(record, position) {
+            if self.origin.wants(position, record.as_ref())
+                && let Some(full) = self.convert_record(record, position)
+            {
                 self.send(full).await?;
             }
             self.give_way().await;
@@ -225,7 +231,10 @@ impl<'c> Work<'c> {
     fn dead_letter(&mut self, position: Position, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) {
         let letter = DeadLetter::new(self.origin.pointer(position), span_id, reason, status);
         self.origin.settled(position, Settled::DeadLetter(reason));
-        tracing::warn!(event = "dead_letter", request_id = %self.report.request_id, members = %letter.json(), "a record cannot be delivered");
+        if !self.origin.is_known() {
+            let request_id = &self.report.request_id;
+            tracing::warn!(event = "dead_letter", %request_id, members = %letter.json(), "a record cannot be delivered");
+        }
         self.report.dead_letter(reason);
         self.letters.add(letter);
     }

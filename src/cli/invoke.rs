@@ -9,9 +9,9 @@ use clap::Args;
 use super::ending::{Ending, with_hint};
 use super::overlay::Overlay;
 use super::stand_in::{SlsStandIn, sls_for};
-use super::{Surroundings, Target, input, remark, say, tree};
+use super::{Surroundings, Target, input, needs, remark, say, tree};
 use crate::assembly::{self, Place};
-use crate::config::{self, Config, LogFormat, Value};
+use crate::config::{self, Config, LogFormat};
 use crate::deadline::Deadline;
 use crate::delivery::destination::ProxySettings;
 use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
@@ -20,9 +20,6 @@ use crate::invocation::{Invocation, TriggerEvent};
 use crate::logging;
 use crate::secret::Credentials;
 use crate::sls::signing::SignatureSettings;
-
-const KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
-const KEY_SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 
 /// Arguments of `invoke`.
 #[derive(Args, Debug)]
@@ -93,15 +90,10 @@ fn configuration(around: Surroundings<'_>, langfuse: Option<&LangfuseEmulator>, 
     let own = Overlay::on(around.variables);
     let variables = langfuse.into_iter().fold(own, Overlay::with_emulator);
     let loaded = config::load(&variables, around.files);
-    let has_key = config::effective(&variables, around.files).iter().any(|one| one.setting.name == KEY_ID && one.value != Value::Nothing);
-    let keyless = (!has_logs && !has_key)
-        .then(|| format!("{KEY_ID} (not set): must be set, with {KEY_SECRET}, to read from SLS; or give logs with --logs FILE.jsonl"));
-    match (loaded, keyless) {
-        (Ok(config), None) => Ok(config),
-        (Ok(_), Some(keyless)) => Err(Ending::wrong_settings(keyless)),
-        (Err(problems), None) => Err(Ending::wrong_settings(problems)),
-        (Err(problems), Some(keyless)) => Err(Ending::wrong_settings(format!("{problems}\n{keyless}"))),
+    if has_logs {
+        return loaded.map_err(Ending::wrong_settings);
     }
+    needs::sls_key(loaded, Surroundings { variables: &variables, ..around }, "; or give logs with --logs FILE.jsonl")
 }
 
 fn told(handled: Handled) -> Result<(), Ending> {

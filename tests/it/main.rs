@@ -19,6 +19,7 @@ mod leak;
 mod load;
 mod pull;
 mod records;
+mod replay;
 mod resume;
 mod samples;
 mod secrets;
