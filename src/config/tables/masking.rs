@@ -78,8 +78,8 @@ static PATTERN_KEYS: &[Key] = &[
             "regex",
             Shape::Text,
             r#"'EMP[0-9]{6}'"#,
-            "A regular expression in the syntax of Rust's regex crate, at most 1000 bytes",
-            "正则表达式，采用 Rust regex 库的语法，最长 1000 字节",
+            "A regular expression in the syntax of Rust's regex crate, classes in ASCII, at most 1000 bytes",
+            "正则表达式，采用 Rust regex 库的语法，字符类按 ASCII，最长 1000 字节",
         )
     },
 ];
@@ -240,7 +240,7 @@ mod tests {
                  api_key, ip; your own stand under pattern",
                 "masking.pattern.regex (CONFIG_FILE line 5): must be a regular expression, without look-around and back-references",
                 "masking.pattern.name (CONFIG_FILE line 7): must not have the name of a built-in pattern",
-                "masking.pattern.regex (CONFIG_FILE line 11): must be smaller: count less, or write [0-9] for \\d and [a-z] for \\w",
+                "masking.pattern.regex (CONFIG_FILE line 11): must be smaller: count less, or in fewer places",
                 "masking.pattern.name (CONFIG_FILE line 16): must stand once",
                 "masking.pattern.regex (CONFIG_FILE line 18): must be set in this table",
                 "masking.pattern.regexp (CONFIG_FILE line 20): must be a key of this table; did you mean regex?",
