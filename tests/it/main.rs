@@ -15,6 +15,8 @@ mod fc_invoke;
 mod gateway_corpus;
 mod gateway_properties;
 mod ingestion;
+mod lambda_api;
+mod lambda_invoke;
 mod load;
 mod pull;
 mod records;

@@ -32,7 +32,7 @@ pub fn whole(handled: &Handled) -> Result<Value, InvocationError> {
 
 /// The answer of a call for the items of an event.
 ///
-/// An error if none of its items is done, so that nothing is lost either where nobody has switched partial answers on
+/// An error if none of its items that hold something is done, so that nothing is lost either where nobody has switched partial answers on
 /// (`ReportBatchItemFailures`): Lambda would take a partial answer for success there.
 ///
 /// # Errors
@@ -40,8 +40,8 @@ pub fn whole(handled: &Handled) -> Result<Value, InvocationError> {
 pub fn of_items(handled: &Handled, origin: &EventOrigin) -> Result<Value, InvocationError> {
     let Some(failed) = origin.failed() else { return whole(handled) };
     match (&handled.failure, failed.len()) {
-        (Some(failure), count) if count == 0 || count == origin.count() => Err(InvocationError(failure.clone())),
-        (None, count) if count > 0 && count == origin.count() => Err(InvocationError(all_refused(count))),
+        (Some(failure), count) if count == 0 || count == origin.filled() => Err(InvocationError(failure.clone())),
+        (None, count) if count > 0 && count == origin.filled() => Err(InvocationError(all_refused(count))),
         _ => Ok(partial(&handled.report.request_id, &failed, origin.count())),
     }
 }
