@@ -11,6 +11,7 @@ mod calls;
 mod cli;
 mod delivery;
 mod deploy_files;
+mod deploy_lambda;
 mod fc_invoke;
 mod gateway_corpus;
 mod gateway_properties;

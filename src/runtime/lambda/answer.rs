@@ -1,6 +1,8 @@
 //! What was done → the answer to Lambda, which knows two: an object, which counts as success but for the items that it names, and an
 //! error, after which everything comes again. Pure.
 
+use std::fmt;
+
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
@@ -10,8 +12,15 @@ use crate::error::{Failure, Stage};
 use crate::handler::Handled;
 
 /// The error of an invocation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct InvocationError(pub Failure);
+
+/// Short, because the runtime library logs it beside our own line `event=failure`.
+impl fmt::Debug for InvocationError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.error_type)
+    }
+}
 
 impl From<InvocationError> for Diagnostic {
     fn from(InvocationError(failure): InvocationError) -> Self {
