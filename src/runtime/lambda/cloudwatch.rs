@@ -75,3 +75,23 @@ pub fn log_time(milliseconds: i64) -> LogTime {
     let seconds = u32::try_from(milliseconds.div_euclid(1000)).unwrap_or(0);
     LogTime { seconds, nanoseconds: u32::try_from(milliseconds.rem_euclid(1000) * 1_000_000).ok() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_cut_into_seconds_and_the_rest() {
+        assert_eq!(log_time(1_772_417_413_037), LogTime { seconds: 1_772_417_413, nanoseconds: Some(37_000_000) });
+        assert_eq!(log_time(1_772_417_413_037).milliseconds(), Some(1_772_417_413_037));
+        assert_eq!(log_time(0).milliseconds(), None);
+        assert_eq!(log_time(-1).seconds, 0);
+    }
+
+    #[test]
+    fn the_example_event_is_known_again_by_its_first_log_event() {
+        let incoming = incoming(include_str!("../../../events/lambda-cloudwatch-logs.json"), Some("/aws/lambda/other")).ok().unwrap();
+        assert_eq!((incoming.source.as_str(), incoming.newest), ("/gateway/access-log", Some(1_772_417_413)));
+        assert_eq!(incoming.range.begin, "38000000000000000000000000000000000000000000000000000000");
+    }
+}
