@@ -100,7 +100,7 @@ async fn every_kind_of_event_sends_the_very_bytes_that_function_compute_sends() 
         let report = lambda.report().await;
         assert_eq!([&report["ingestLines"], &report["shipLines"], &report["undone"]], [12, 12, 0], "{source}: {report}");
         assert_eq!((&report["source"], &report["outcome"]), (&source, &json!("success")));
-        assert_eq!(lambda.posted(), [expected.clone()], "{source}");
+        assert_eq!(lambda.posted(), std::slice::from_ref(&expected), "{source}");
     }
 }
 
