@@ -38,8 +38,8 @@ peers: ## Official SDKs and tools against us, in a scratch folder
 	@bash tests/peers/run
 
 .PHONY: invoke
-invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emulator|langfuse
-	@cargo run --locked --quiet --bin sls-to-langfuse -- invoke --event "$(EVENT)" --logs "$(LOGS)" --to $(TO)
+invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emulator|langfuse; LOGS= for an event of Lambda
+	@cargo run --locked --quiet --bin sls-to-langfuse -- invoke --event "$(EVENT)" $(if $(LOGS),--logs "$(LOGS)") --to $(TO)
 
 .PHONY: package
 package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on

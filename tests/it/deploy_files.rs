@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sls_to_langfuse::config::{Setting, Unset, settings};
 use sls_to_langfuse::invocation::TriggerEvent;
+use sls_to_langfuse::runtime::lambda;
 
 fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
@@ -26,12 +27,21 @@ fn every_event_file_parses_and_has_a_name_with_hyphens() {
         let name = entry.file_name().into_string().unwrap();
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
         assert!(name.strip_suffix(".json").is_some_and(|stem| stem.bytes().all(plain)), "{name}");
-        let event = TriggerEvent::parse(&std::fs::read(entry.path()).unwrap());
-        assert!(event.is_ok(), "{name}: {event:?}");
-        names.insert(name);
+        let event = std::fs::read_to_string(entry.path()).unwrap();
+        let kind = lambda::kind(&event).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        assert_eq!(kind == lambda::Kind::SlsTrigger, TriggerEvent::parse(event.as_bytes()).is_ok(), "{name}");
+        names.insert((name, kind));
     }
-    for name in ["sls-trigger.json", "sls-trigger-empty-range.json", "sls-trigger-catch-up.json"] {
-        assert!(names.contains(name), "{name}");
+    for (name, kind) in [
+        ("lambda-cloudwatch-logs.json", lambda::Kind::CloudWatchLogs),
+        ("lambda-kinesis.json", lambda::Kind::Kinesis),
+        ("lambda-kinesis-cloudwatch.json", lambda::Kind::Kinesis),
+        ("lambda-sqs.json", lambda::Kind::Sqs),
+        ("sls-trigger.json", lambda::Kind::SlsTrigger),
+        ("sls-trigger-empty-range.json", lambda::Kind::SlsTrigger),
+        ("sls-trigger-catch-up.json", lambda::Kind::SlsTrigger),
+    ] {
+        assert!(names.contains(&(name.to_owned(), kind)), "{name}");
     }
 }
 
