@@ -9,7 +9,8 @@ MAKEFLAGS += --no-print-directory
 TO := emulator
 EVENT := events/sls-trigger.json
 LOGS := tests/fixtures/gateway-samples.jsonl
-# Another target for `package`, such as x86_64-unknown-linux-musl.
+# For `package`: x86_64 or arm64, and in place of that any target of rustc's.
+ARCH := x86_64
 TARGET :=
 
 .PHONY: help
@@ -26,11 +27,12 @@ test: ## Every test that needs only the toolchain
 	@cargo test --locked
 
 .PHONY: check
-check: ## Formatter, lints and documentation, warnings being errors
+check: ## Formatter, lints, documentation, warnings being errors; manifests and scripts against their rules
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --no-default-features --bin bootstrap -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo test --locked --quiet --test it deploy_files::
 
 .PHONY: peers
 peers: ## Official SDKs and tools against us, in a scratch folder
@@ -42,11 +44,8 @@ invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emu
 	@cargo run --locked --quiet --bin sls-to-langfuse -- invoke --event "$(EVENT)" --logs "$(LOGS)" --to $(TO)
 
 .PHONY: package
-package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on
-	cargo build --locked --release --no-default-features --bin bootstrap --target-dir target/package $(if $(TARGET),--target $(TARGET))
-	mkdir -p dist
-	install -m 0755 target/package/$(if $(TARGET),$(TARGET)/)release/bootstrap dist/bootstrap
-	@.ci/runtimes dist/bootstrap
+package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on; ARCH=arm64 for AWS Lambda
+	@ARCH="$(ARCH)" TARGET="$(TARGET)" .ci/package
 
 .PHONY: clean
 clean: ## Remove everything that was built
