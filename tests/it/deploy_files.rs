@@ -3,8 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use sls_to_langfuse::config::{Setting, Unset, settings};
 use sls_to_langfuse::invocation::TriggerEvent;
+
+use crate::json_schema::Schema;
+
+#[path = "../../src/cli/doctor/yaml.rs"]
+mod yaml;
 
 fn path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
@@ -77,7 +83,7 @@ fn tls_and_compression_need_no_more_than_a_c_compiler() {
 #[test]
 fn the_scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
-    for script in [".ci/run", ".ci/runtimes"] {
+    for script in [".ci/run", ".ci/package", ".ci/runtimes"] {
         let mode = std::fs::metadata(path(script)).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script}");
     }
@@ -106,29 +112,140 @@ fn both_readmes_explain_exactly_the_settings_there_are() {
     }
 }
 
+/// A manifest as Serverless Devs reads it, its `${vars.…}` filled in.
+fn serverless(relative: &str) -> Value {
+    yaml::filled_in(&text(relative)).unwrap_or_else(|line| panic!("{relative} line {line}"))
+}
+
+fn props(manifest: &Value) -> &Value {
+    &manifest["resources"]["forwarder"]["props"]
+}
+
+#[test]
+fn the_manifest_is_what_the_platform_and_this_program_take() {
+    let schema = Schema::parse(&text("tests/fixtures/s.schema.json"));
+    let good = serverless("s.yaml");
+    assert_eq!(schema.check(&good), Ok(()));
+    for (pointer, bad) in [
+        ("/edition", json!("1.0.0")),
+        ("/vars/account", json!(1)),
+        ("/resources/forwarder/component", json!("fc")),
+        ("/resources/forwarder/props/runtime", json!("custom.debian9")),
+        ("/resources/forwarder/props/cpu", json!(0.01)),
+        ("/resources/forwarder/props/memorySize", json!(200)),
+        ("/resources/forwarder/props/diskSize", json!(1024)),
+        ("/resources/forwarder/props/timeout", json!(86401)),
+        ("/resources/forwarder/props/instanceConcurrency", json!(0)),
+        ("/resources/forwarder/props/role", json!("sls-to-langfuse-function")),
+        ("/resources/forwarder/props/customRuntimeConfig", json!({"command": ["/code/bootstrap"], "port": 9000, "healthCheckConfig": {}})),
+        ("/resources/forwarder/props/environmentVariables/LANGFUSE_HOST", json!(1)),
+        ("/resources/forwarder/props/environmentVariables", json!({"FC_X": "1"})),
+        ("/resources/forwarder/props/logConfig/logBeginRule", json!("Regex")),
+        ("/resources/forwarder/props/triggers/0/sourceArn", json!("acs:log:cn-hangzhou:project/p")),
+        ("/resources/forwarder/props/triggers/0/triggerConfig/jobConfig/triggerInterval", json!(2)),
+        ("/resources/forwarder/props/triggers/0/triggerConfig/jobConfig/maxRetryTime", json!("3")),
+        ("/resources/forwarder/props/triggers/0/triggerConfig/functionParameter", json!({"LANGFUSE_HOST": "https://elsewhere"})),
+        ("/resources/forwarder/props/triggers/0/triggerConfig/logConfig/logstore", json!("${vars.forgotten}")),
+    ] {
+        let mut wrong = good.clone();
+        *wrong.pointer_mut(pointer).unwrap() = bad;
+        assert!(schema.check(&wrong).is_err(), "{pointer}");
+    }
+}
+
 #[test]
 fn the_manifest_sets_only_settings_there_are() {
-    let yaml = text("s.yaml");
-    let block = yaml.split("environmentVariables:\n").nth(1).unwrap();
-    let names: Vec<_> =
-        block.lines().take_while(|line| line.starts_with("        ")).filter_map(|line| line.trim().split(':').next()).collect();
+    let manifest = serverless("s.yaml");
+    let names: Vec<_> = props(&manifest)["environmentVariables"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(names, ["LANGFUSE_HOST", "LANGFUSE_PUBLIC_KEY", "LANGFUSE_SECRET_KEY"]);
     assert!(names.iter().all(|name| settings().iter().any(|setting| setting.name == *name)));
 }
 
 #[test]
+fn no_address_and_no_key_stands_in_the_manifest() {
+    let manifest = serverless("s.yaml");
+    for (name, value) in props(&manifest)["environmentVariables"].as_object().unwrap() {
+        assert_eq!(value.as_str(), Some(format!("${{env('{name}')}}").as_str()));
+    }
+}
+
+#[test]
+fn whoever_deploys_edits_nothing_below_the_variables() {
+    let yaml = text("s.yaml");
+    let (_, below) = yaml.split_once("\nresources:\n").unwrap();
+    let vars = serverless("s.yaml")["vars"].as_object().unwrap().clone();
+    for (name, value) in &vars {
+        let value = value.as_str().unwrap();
+        assert!(below.contains(&format!("${{vars.{name}}}")), "{name} is used nowhere");
+        assert!(!below.contains(value), "{value} stands below the variables too");
+    }
+}
+
+#[test]
 fn the_manifest_keeps_the_platform_s_rules_for_sizes() {
     // `reference/function-compute.md` §6.2: cpu in steps of 0.05, memory in steps of 64 MB, one to four GB per vCPU.
-    let yaml = text("s.yaml");
-    let number = |key: &str| -> f64 {
-        let line = yaml.lines().find(|line| line.trim().starts_with(&format!("{key}:"))).unwrap();
-        line.split(':').nth(1).unwrap().split('#').next().unwrap().trim().parse().unwrap()
-    };
-    let (cpu, memory) = (number("cpu"), number("memorySize"));
-    assert!(((cpu / 0.05).round() * 0.05 - cpu).abs() < 1e-9 && memory % 64.0 == 0.0 && memory >= 128.0);
+    let manifest = serverless("s.yaml");
+    let (cpu, memory) = (props(&manifest)["cpu"].as_f64().unwrap(), props(&manifest)["memorySize"].as_f64().unwrap());
+    assert!(((cpu / 0.05).round() * 0.05 - cpu).abs() < 1e-9 && memory % 64.0 == 0.0);
     assert!((1.0..=4.0).contains(&(memory / 1024.0 / cpu)), "{cpu} vCPU with {memory} MB");
-    assert!([512.0, 10240.0].contains(&number("diskSize")) && (1.0..=200.0).contains(&number("instanceConcurrency")));
-    assert!((3.0..=600.0).contains(&number("triggerInterval")) && (0.0..=100.0).contains(&number("maxRetryTime")));
+}
+
+#[test]
+fn the_policies_in_the_repository_are_those_of_the_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_sls-to-langfuse"));
+    program.args(["doctor", "--policies", "--manifest", "s.yaml", "--write"]).arg(folder.path()).current_dir(path(""));
+    assert!(program.output().unwrap().status.success());
+    let names = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<BTreeSet<_>>()
+    };
+    let written = names(folder.path());
+    assert_eq!(names(&path("deploy/policies")), written);
+    assert_eq!(written.len(), 5);
+    for name in written {
+        assert_eq!(text(&format!("deploy/policies/{name}")), std::fs::read_to_string(folder.path().join(&name)).unwrap(), "{name}");
+    }
+}
+
+/// What `.ci/runtimes` says of a file with the header of a Linux binary for a machine, and this text in it.
+#[cfg(unix)]
+fn runtimes_of(machine: u8, inside: &str) -> (Option<i32>, String) {
+    let mut bytes = vec![0; 64];
+    bytes[..4].copy_from_slice(b"\x7fELF");
+    bytes[18] = machine;
+    bytes.extend(inside.as_bytes());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    let ended = std::process::Command::new(path(".ci/runtimes")).arg(file.path()).output().unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    (ended.status.code(), said.lines().skip(1).collect::<Vec<_>>().join("; "))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_binary_runs_where_the_system_has_what_it_needs_of_glibc() {
+    const X86_64: u8 = 0x3e;
+    const ARM64: u8 = 0xb7;
+    for (inside, code, said) in [
+        ("", 0, "needs glibc: none (static), says its text; runs on: custom custom.debian10 custom.debian11 custom.debian12"),
+        (
+            "GLIBC_2.4 GLIBC_2.17 GLIBC_2.2.5",
+            0,
+            "needs glibc: 2.17, says its text; runs on: custom custom.debian10 custom.debian11 custom.debian12",
+        ),
+        ("GLIBC_2.25 GLIBC_2.9", 0, "needs glibc: 2.25, says its text; runs on: custom.debian10 custom.debian11 custom.debian12"),
+        ("GLIBC_2.36 GLIBC_2.4", 0, "needs glibc: 2.36, says its text; runs on: custom.debian12"),
+        ("GLIBC_2.39", 1, "needs glibc: 2.39, says its text"),
+    ] {
+        assert_eq!(runtimes_of(X86_64, inside), (Some(code), said.to_owned()));
+    }
+    let (code, said) = runtimes_of(ARM64, "GLIBC_2.17");
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "needs glibc: 2.17, says its text; for arm64: no runtime of Function Compute starts it, AWS Lambda does")
+    );
+    assert_eq!(runtimes_of(3, ""), (Some(1), String::new()));
 }
 
 #[test]

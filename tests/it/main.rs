@@ -15,6 +15,8 @@ mod fc_invoke;
 mod gateway_corpus;
 mod gateway_properties;
 mod ingestion;
+#[path = "../json_schema/mod.rs"]
+mod json_schema;
 mod load;
 mod pull;
 mod records;
