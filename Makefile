@@ -47,6 +47,16 @@ invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emu
 package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on; ARCH=arm64 for AWS Lambda
 	@ARCH="$(ARCH)" TARGET="$(TARGET)" .ci/package
 
+.PHONY: template
+template: ## target/template for a registry of Serverless Devs: deploy/serverless-devs with dist/bootstrap in it
+	@test -x dist/bootstrap || { echo "dist/bootstrap is missing: make package" >&2; exit 1; }
+	@rm -rf target/template
+	@mkdir -p target
+	@cp -R deploy/serverless-devs target/template
+	@mkdir target/template/src/dist
+	@cp dist/bootstrap target/template/src/dist/
+	@echo "target/template: s init sls-to-langfuse --uri target/template"
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean

@@ -44,7 +44,7 @@ fn every_event_file_parses_and_has_a_name_with_hyphens() {
 #[test]
 fn the_makefile_has_the_targets_of_the_contract_and_each_says_what_it_does() {
     let makefile = text("Makefile");
-    for target in ["help", "run", "test", "check", "peers", "package", "invoke", "clean"] {
+    for target in ["help", "run", "test", "check", "peers", "package", "template", "invoke", "clean"] {
         assert!(makefile.contains(&format!("\n.PHONY: {target}\n{target}: ## ")), "{target}");
     }
 }
@@ -188,6 +188,49 @@ fn the_manifest_keeps_the_platform_s_rules_for_sizes() {
     let (cpu, memory) = (props(&manifest)["cpu"].as_f64().unwrap(), props(&manifest)["memorySize"].as_f64().unwrap());
     assert!(((cpu / 0.05).round() * 0.05 - cpu).abs() < 1e-9 && memory % 64.0 == 0.0);
     assert!((1.0..=4.0).contains(&(memory / 1024.0 / cpu)), "{cpu} vCPU with {memory} MB");
+}
+
+/// A manifest from its first key on, every variable's value replaced by the question for it.
+fn asked_for(manifest: &str) -> String {
+    let mut in_vars = false;
+    let lines = manifest.lines().skip_while(|line| !line.starts_with("edition:")).map(|line| {
+        in_vars = line == "vars:" || in_vars && line.starts_with("  ");
+        match line.trim_start().split_once(": ") {
+            Some((name, rest)) if in_vars || name == "access" => {
+                let comment = rest.find(" #").map_or("", |at| &rest[at..]);
+                let indent = if in_vars { "  " } else { "" };
+                format!("{indent}{name}: \"{{{{ {name} }}}}\"{comment}")
+            }
+            _ => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_template_is_the_manifest_with_a_question_for_each_variable() {
+    let template = text("deploy/serverless-devs/src/s.yaml");
+    let from_edition: Vec<_> = template.lines().skip_while(|line| !line.starts_with("edition:")).collect();
+    assert_eq!(from_edition.join("\n"), asked_for(&text("s.yaml")));
+}
+
+#[test]
+fn the_template_asks_for_each_variable_and_each_secret_and_nothing_else() {
+    let publish = serverless("deploy/serverless-devs/publish.yaml");
+    let manifest = serverless("s.yaml");
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let (vars, secrets) = (keys(&manifest["vars"]), keys(&props(&manifest)["environmentVariables"]));
+    let parameters = &publish["Parameters"];
+    assert_eq!(keys(&parameters["properties"]), vars.union(&secrets).cloned().collect());
+    let required: BTreeSet<_> = parameters["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+    assert_eq!(required, keys(&parameters["properties"]));
+    for (name, parameter) in parameters["properties"].as_object().unwrap() {
+        // `s init` writes parameters of this type, and no others, to .env, where `${env('…')}` finds them.
+        assert_eq!(parameter["type"] == "secret", secrets.contains(name), "{name}");
+    }
+    let (kind, version) = (&publish["Type"], &publish["Version"]);
+    assert_eq!((kind.as_str(), version.as_str()), (Some("Project"), Some(env!("CARGO_PKG_VERSION"))));
+    assert!(text("deploy/serverless-devs/version.md").starts_with(&format!("# {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
 #[test]
