@@ -15,7 +15,7 @@ TARGET :=
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Sample logs through the real function, and what arrives; TO=langfuse sends to your server
@@ -56,6 +56,10 @@ template: ## target/template for a registry of Serverless Devs: deploy/serverles
 	@mkdir target/template/src/dist
 	@cp dist/bootstrap target/template/src/dist/
 	@echo "target/template: s init sls-to-langfuse --uri target/template"
+
+.PHONY: langfuse-env
+langfuse-env: ## Random secrets for a Langfuse on this machine, in deploy/langfuse
+	@deploy/langfuse/new-env
 
 .PHONY: clean
 clean: ## Remove everything that was built

@@ -1,6 +1,6 @@
 //! The files around the code agree with it: events, make targets, manifest, scripts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn every_event_file_parses_and_has_a_name_with_hyphens() {
 #[test]
 fn the_makefile_has_the_targets_of_the_contract_and_each_says_what_it_does() {
     let makefile = text("Makefile");
-    for target in ["help", "run", "test", "check", "peers", "package", "template", "invoke", "clean"] {
+    for target in ["help", "run", "test", "check", "peers", "package", "template", "langfuse-env", "invoke", "clean"] {
         assert!(makefile.contains(&format!("\n.PHONY: {target}\n{target}: ## ")), "{target}");
     }
 }
@@ -83,7 +83,7 @@ fn tls_and_compression_need_no_more_than_a_c_compiler() {
 #[test]
 fn the_scripts_can_be_run() {
     use std::os::unix::fs::PermissionsExt;
-    for script in [".ci/run", ".ci/package", ".ci/runtimes"] {
+    for script in [".ci/run", ".ci/package", ".ci/runtimes", "deploy/langfuse/new-env"] {
         let mode = std::fs::metadata(path(script)).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script}");
     }
@@ -249,6 +249,81 @@ fn the_policies_in_the_repository_are_those_of_the_manifest() {
     for name in written {
         assert_eq!(text(&format!("deploy/policies/{name}")), std::fs::read_to_string(folder.path().join(&name)).unwrap(), "{name}");
     }
+}
+
+const LOCAL_LANGFUSE: &str = "deploy/langfuse/docker-compose.yaml";
+
+/// Names behind `${`, and what stands between a name and the `}`.
+fn substituted(text: &str) -> Vec<(&str, &str)> {
+    let inner = text.split("${").skip(1).map(|rest| rest.split('}').next().unwrap());
+    inner
+        .map(|inner| inner.split_at(inner.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(inner.len())))
+        .collect()
+}
+
+/// The pairs of a file of settings.
+fn pairs(text: &str) -> BTreeMap<&str, &str> {
+    text.lines().filter(|line| !line.starts_with('#')).map(|line| line.trim_start_matches("export ").split_once('=').unwrap()).collect()
+}
+
+#[test]
+fn the_local_langfuse_has_no_secret_by_default_and_says_how_to_make_them() {
+    let compose = text(LOCAL_LANGFUSE);
+    let found = substituted(&compose);
+    assert!(found.len() > 9 && found.iter().all(|(_, otherwise)| *otherwise == ":?make langfuse-env"), "{found:?}");
+    let secret =
+        |key: &str| key.ends_with("_AUTH") || ["PASSWORD", "SECRET", "SALT", "ENCRYPTION_KEY"].iter().any(|part| key.contains(part));
+    for line in compose.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        if let Some((key, value)) = line.trim().split_once(": ").filter(|(key, _)| secret(key)) {
+            assert!(value.starts_with("${"), "{key}");
+        }
+    }
+}
+
+#[test]
+fn the_local_langfuse_is_reached_from_this_machine_alone() {
+    let compose = serverless(LOCAL_LANGFUSE);
+    let published: Vec<_> = compose["services"].as_object().unwrap().values().filter_map(|service| service.get("ports")).collect();
+    assert_eq!(published, [&json!(["127.0.0.1:3000:3000"])]);
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_for_the_local_langfuse_are_random_complete_private_and_kept() {
+    use std::os::unix::fs::PermissionsExt;
+    let made = || {
+        let folder = tempfile::tempdir().unwrap();
+        let run = || std::process::Command::new(path("deploy/langfuse/new-env")).arg(folder.path()).output().unwrap();
+        assert!(run().status.success());
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let both = (read(".env"), read("run.env"));
+        assert!(run().status.success());
+        assert_eq!((read(".env"), read("run.env")), both);
+        for name in [".env", "run.env"] {
+            assert_eq!(std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        }
+        both
+    };
+    let ((env, run), (other, _)) = (made(), made());
+    let (env, run, other) = (pairs(&env), pairs(&run), pairs(&other));
+    let compose = text(LOCAL_LANGFUSE);
+    let wanted: BTreeSet<_> = substituted(&compose).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(env.keys().copied().collect::<BTreeSet<_>>(), wanted);
+    for (name, value) in &env {
+        assert_eq!(other[name] == *value, *name == "UI_EMAIL", "{name}");
+    }
+    // Langfuse takes nothing else: 64 hexadecimal digits, and passwords of at least 8 characters that mean nothing in a URL.
+    assert!(env["ENCRYPTION_KEY"].len() == 64 && env["UI_PASSWORD"].len() >= 8);
+    assert!(
+        env.iter()
+            .filter(|(name, _)| !name.ends_with("_KEY") && **name != "UI_EMAIL")
+            .all(|(_, value)| value.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    );
+    let host = ("LANGFUSE_HOST", "http://localhost:3000");
+    assert_eq!(
+        run,
+        BTreeMap::from([host, ("LANGFUSE_PUBLIC_KEY", env["PROJECT_PUBLIC_KEY"]), ("LANGFUSE_SECRET_KEY", env["PROJECT_SECRET_KEY"])])
+    );
 }
 
 /// What `.ci/runtimes` says of a file with the header of a Linux binary for a machine, and this text in it.
