@@ -64,4 +64,4 @@ langfuse-env: ## Random secrets for a Langfuse on this machine, in deploy/langfu
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean
-	rm -rf dist
+	rm -rf dist dist-arm64

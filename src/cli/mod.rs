@@ -60,7 +60,7 @@ enum Command {
     /// Print the settings in force, with secrets hidden
     Config,
     /// Print what a deployment needs: --policies, the least that its roles must be allowed
-    Doctor(doctor::Doctor),
+    Doctor(Box<doctor::Doctor>),
 }
 
 /// Where observations go.
