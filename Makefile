@@ -55,7 +55,7 @@ template: ## target/template for a registry of Serverless Devs: deploy/serverles
 	@cp -R deploy/serverless-devs target/template
 	@mkdir target/template/src/dist
 	@cp dist/bootstrap target/template/src/dist/
-	@echo "target/template: s init sls-to-langfuse --uri target/template"
+	@echo "target/template is ready; s init --uri takes the folder it is given away, so give it a copy"
 
 .PHONY: langfuse-env
 langfuse-env: ## Random secrets for a Langfuse on this machine, in deploy/langfuse
