@@ -16,6 +16,8 @@ mod fc_invoke;
 mod gateway_corpus;
 mod gateway_properties;
 mod ingestion;
+#[path = "../json_schema/mod.rs"]
+mod json_schema;
 mod lambda_api;
 mod lambda_invoke;
 mod load;
