@@ -1,4 +1,4 @@
-//! `invoke`: one trigger event through the handler, in this process. The same handler as in the function, another front end.
+//! `invoke`: one event through the handler, in this process. The same handler as in the function, another front end.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,13 +18,17 @@ use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
 use crate::handler::Handled;
 use crate::invocation::{Invocation, TriggerEvent};
 use crate::logging;
+use crate::runtime::lambda::{self, FrontEnd, InvocationError, Kind, Request};
 use crate::secret::Credentials;
 use crate::sls::signing::SignatureSettings;
+
+/// The id of these calls in logs and reports.
+const REQUEST_ID: &str = "command-line";
 
 /// Arguments of `invoke`.
 #[derive(Args, Debug)]
 pub struct Invoke {
-    /// The trigger event, as events/sls-trigger.json; - is standard input
+    /// The event, as one in events/: of an SLS trigger, or of Lambda with records in it; - is standard input
     #[arg(long, value_name = "FILE")]
     event: PathBuf,
     /// Read these logs, one JSON object a line, from a stand-in instead of SLS; the cursors of the event span all of them
@@ -42,6 +46,9 @@ impl Invoke {
     /// Handles the event. The report goes to stdout, everything else to stderr.
     pub async fn run(self, around: Surroundings<'_>) -> Result<(), Ending> {
         let event = input::text(&self.event, "the event")?;
+        if lambda::kind(&event).is_ok_and(|kind| kind != Kind::SlsTrigger) {
+            return self.run_with_lines(around, event).await;
+        }
         let parsed = TriggerEvent::parse(event.as_bytes()).map_err(|failure| Ending::misused(with_hint(&failure)))?;
         let logs = self.logs.as_ref().map(|path| input::text(path, "the logs")).transpose()?;
         let langfuse = self.langfuse().await?;
@@ -65,6 +72,25 @@ impl Invoke {
         told(handled)
     }
 
+    /// Handles an event of Lambda that brings its own records.
+    async fn run_with_lines(self, around: Surroundings<'_>, event: String) -> Result<(), Ending> {
+        if self.logs.is_some() {
+            return Err(Ending::misused("this event brings its own records: leave --logs out"));
+        }
+        let langfuse = self.langfuse().await?;
+        let config = configuration(around, langfuse.as_ref(), true)?;
+        logging::start_beside_result(&config.log, LogFormat::Human);
+        let handler = assembly::handler(&config, Place::Elsewhere).context("the clients cannot be set up")?;
+        let request = Request { id: REQUEST_ID.to_owned(), event, deadline: Deadline::of_call(Duration::from_secs(self.timeout)) };
+        let (handled, answer) = FrontEnd { handler, own_log_group: None }.handle(request).await;
+        if let (Some(langfuse), Ok(answer)) = (&langfuse, &answer) {
+            remark(&format!("{}\n\nthe answer to Lambda: {answer}\n", tree::tree(langfuse)));
+        }
+        told(handled)?;
+        // Nothing but dead letters in a queue is no failure of the work, but an error all the same.
+        answer.map(|_| ()).map_err(|InvocationError(failure)| failure.into())
+    }
+
     async fn langfuse(&self) -> Result<Option<LangfuseEmulator>, Ending> {
         match self.to {
             Target::Langfuse => Ok(None),
@@ -79,7 +105,7 @@ impl Invoke {
         logging::start_beside_result(&config.log, LogFormat::Human);
         let handler = assembly::handler(config, Place::Elsewhere).context("the clients cannot be set up")?;
         let deadline = Deadline::of_call(Duration::from_secs(self.timeout));
-        let request_id = "command-line".to_owned();
+        let request_id = REQUEST_ID.to_owned();
         let invocation = Invocation { request_id, event: event.into(), credentials, region: None, deadline, own_log: None };
         Ok(handler.handle(&invocation).await)
     }
