@@ -81,7 +81,9 @@ fn a_path_leads_into_the_json_of_a_body() {
     ] {
         assert_eq!(in_body(path).as_deref(), Some(expected), "{path}");
     }
-    for path in ["request_body.messages[2]", "request_body.messages.role", "request_body.metadata[0]", "request_body.model.x", "request_body.no"] {
+    for path in
+        ["request_body.messages[2]", "request_body.messages.role", "request_body.metadata[0]", "request_body.model.x", "request_body.no"]
+    {
         assert_eq!(in_body(path), None, "{path}");
     }
 }
