@@ -61,7 +61,7 @@ impl Facts {
         #[rustfmt::skip]
         let Observation {
             trace_id, span_id, parent, kind, name, start_ms, end_ms, completion_start_ms, level, status_message, model, usage, cost,
-            input, output, environment, trace, metadata,
+            input, output, prompt, environment, trace, metadata,
         } = observation;
         let mut facts = Self::default();
         facts.put("traceId", Some(trace_id));
@@ -79,6 +79,8 @@ impl Facts {
         facts.put("costDetails", cost.as_ref().map(|cost| numbers(&cost.buckets, cost.total)));
         facts.put("input", input.as_ref().map(payload));
         facts.put("output", output.as_ref().map(payload));
+        facts.put("promptName", prompt.as_ref().map(|prompt| &prompt.name));
+        facts.put("promptVersion", prompt.as_ref().map(|prompt| prompt.version));
         facts.put("environment", environment.as_ref());
         if let Some(trace) = trace {
             facts.put_trace(trace);

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::attributes::{Attributes, MAX_ATTRIBUTE_CHARS};
 use super::ids::Identity;
-use super::map::MAX_ATTRIBUTE_CHARS;
 use super::marks::Marks;
 use super::ownership::Place;
 use super::settings::JoinUsage;
@@ -52,9 +52,12 @@ pub struct Findings<'u> {
     pub marks: Marks,
 }
 
-/// The metadata of a call.
-pub fn metadata<'a>(call: &GatewayCall<'a>, findings: Findings<'_>) -> Metadata<'a> {
-    let mut metadata = Collected::default();
+/// The metadata of a call. What the operator named goes before what the gateway would have said under that key.
+pub fn metadata<'a>(attributes: Attributes<'_, 'a>, findings: Findings<'_>) -> Metadata<'a> {
+    let (call, mut metadata) = (attributes.call, Collected::default());
+    for (key, text) in attributes.metadata() {
+        metadata.put(Cow::Borrowed(key), Some(Value::Text(text)));
+    }
     of_the_proxy(call, findings.identity.trace_id_changed, &mut metadata);
     of_the_plugins(call, &findings, &mut metadata);
     unread(call, &findings, &mut metadata);

@@ -6,7 +6,7 @@
 //!
 //! | path | leads to |
 //! |---|---|
-//! | `consumer`, `_namespace_` | a field of the log, by its key; also one whose key has dots in it |
+//! | `consumer`, `_namespace_` | a field of the log, by its key, also one whose key has dots in it; in a call, where the log has no such field, the member of `ai_log` |
 //! | `ai_log.session_id` | a member of the unwrapped, repaired `ai_log`, also where a collector has expanded it |
 //! | `request_body.metadata.user_id` | inside the JSON of a field, through JSON that is text once more |
 //! | `request_body.messages[0].role` | an element of a list, counted from 0 |
@@ -90,6 +90,7 @@ impl FieldPath {
                 let member = call.ai.others.iter().rev().find(|(key, _)| is_header(key.as_bytes(), name));
                 walk::inside(&member?.1, rest)
             }),
+            (Root::Field(name), _) => self.in_record(record).or_else(|| walk::inside(call.ai.member(name)?, &self.steps)),
             _ => self.in_record(record),
         }
     }

@@ -6,6 +6,9 @@
 
 mod source;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 pub use source::{Found, Source, SourceError, Sources};

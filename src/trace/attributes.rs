@@ -1,0 +1,239 @@
+//! What an observation and its trace are called and labelled: the operator's mapping where it finds something, else the gateway's own
+//! words. Pure. Langfuse's bounds are kept by cutting visibly, never by losing the observation (`reference/langfuse.md` §5, §7).
+
+use std::borrow::Cow;
+
+use super::ids::SpanId;
+use super::mapping::{Mapping, Sources};
+use super::marks::Marks;
+use super::outcome::{is_denied, is_masked};
+use super::ownership::{self, Place};
+use super::settings::TraceSettings;
+use super::{ObservationType, Prompt, TraceAttributes};
+use crate::gateway::{CallKind, GatewayCall, Value, json_rpc};
+use crate::sls::LogRecord;
+
+/// The longest user id, session id, name and tag. Characters. The SDKs drop longer ones (`reference/langfuse.md` §7); here they are cut.
+pub const MAX_ATTRIBUTE_CHARS: usize = 200;
+
+/// The longest environment. Characters (`reference/langfuse.md` §5).
+const MAX_ENVIRONMENT: usize = 40;
+
+/// The most tags of a trace. A list inside a body may have any number, and every observation carries all of them.
+const MAX_TAGS: usize = 50;
+
+/// The longest original of a cut value that a mark keeps. Characters.
+const MAX_ORIGINAL: usize = 1000;
+
+/// Looks for the attributes of one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'r, 'a> {
+    /// The record of the call.
+    pub record: &'r LogRecord<'a>,
+    /// The call.
+    pub call: &'r GatewayCall<'a>,
+    /// What the operator decided.
+    pub settings: &'a TraceSettings,
+}
+
+impl<'a> Attributes<'_, 'a> {
+    /// Name of the observation: a tool's own, else what the operator named, else that of the API.
+    pub fn name(&self) -> Cow<'a, str> {
+        let tool = self.call.ai.mcp_tool_name.as_ref().filter(|_| self.call.kind == CallKind::Tool).and_then(Value::text);
+        let tool = tool.or_else(|| tool_in_details(self.call)).or_else(|| tool_in_body(self.call));
+        tool.map(bounded).or_else(|| self.text(&self.mapping().name)).unwrap_or_else(|| api_name(self.call))
+    }
+
+    /// The parent that the operator's mapping finds.
+    pub fn parent(&self) -> Option<SpanId> {
+        let sources = self.mapping().parent.as_ref()?;
+        Some(sources.first(self.record, self.call, |text| ownership::span_in(&text))?.0)
+    }
+
+    /// The environment, in the form that every version of Langfuse accepts.
+    pub fn environment(&self, marks: &mut Marks) -> Option<Cow<'a, str>> {
+        let mapped = self.mapping().environment.as_ref().and_then(|sources| {
+            let (text, _) = sources.first(self.record, self.call, |text| Some(text))?;
+            let name = environment(&text);
+            if name.as_deref() != Some(&*text) {
+                marks.put("gw_environment", original(&text));
+            }
+            name.map(|name| Cow::Owned(name.into_owned()))
+        });
+        mapped.or_else(|| self.settings.environment.as_deref().map(Cow::Borrowed))
+    }
+
+    /// The prompt that the call used, on a generation: Langfuse links no other observation.
+    pub fn prompt(&self, kind: ObservationType, marks: &mut Marks) -> Option<Prompt<'a>> {
+        let find = |sources: &'a Option<Sources>| sources.as_ref()?.first(self.record, self.call, Some).map(|(text, _)| text);
+        let name = find(&self.mapping().prompt_name)?;
+        let version = find(&self.mapping().prompt_version).and_then(|text| prompt_version(&text));
+        match version {
+            Some(version) if kind == ObservationType::Generation && name.chars().nth(MAX_ATTRIBUTE_CHARS).is_none() => {
+                Some(Prompt { name, version })
+            }
+            // A name without a whole version makes some servers drop the observation (`reference/langfuse.md` §5).
+            _ => {
+                marks.put("gw_prompt_not_linked", original(&name));
+                None
+            }
+        }
+    }
+
+    /// What the whole trace carries; `None` on a joined observation, whose user and session then are metadata.
+    pub fn trace(&self, place: Place, marks: &mut Marks) -> Option<TraceAttributes<'a>> {
+        let mapping = self.mapping();
+        let user = self.kept("gw_user_id", &mapping.user, place, marks);
+        let session = self.kept("gw_session_id", &mapping.session, place, marks);
+        if place != Place::Root {
+            return None;
+        }
+        let label = |sources, fallback: &'a Option<String>| self.text(sources).or_else(|| fallback.as_deref().map(Cow::Borrowed));
+        Some(TraceAttributes {
+            name: self.text(&mapping.trace_name).or_else(|| self.text(&mapping.name)).unwrap_or_else(|| api_name(self.call)),
+            user_id: if mapping.user.is_some() { user } else { consumer(self.call).map(bounded) },
+            session_id: if mapping.session.is_some() {
+                session
+            } else {
+                self.call.ai.session_id.as_ref().and_then(Value::text).map(bounded)
+            },
+            tags: self.tags(marks),
+            release: label(&mapping.release, &self.settings.release),
+            version: label(&mapping.version, &self.settings.version),
+        })
+    }
+
+    /// The operator's own metadata, in the order of its keys.
+    pub fn metadata(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let (record, call) = (self.record, self.call);
+        self.mapping().metadata.iter().filter_map(move |(key, sources)| Some((key.as_str(), sources.first(record, call, Some)?.0)))
+    }
+
+    fn mapping(&self) -> &'a Mapping {
+        &self.settings.mapping
+    }
+
+    fn text(&self, sources: &'a Option<Sources>) -> Option<Cow<'a, str>> {
+        Some(bounded(sources.as_ref()?.first(self.record, self.call, Some)?.0))
+    }
+
+    /// A mapped id, cut; a mark keeps what is not shown as such.
+    fn kept(&self, mark: &'static str, sources: &'a Option<Sources>, place: Place, marks: &mut Marks) -> Option<Cow<'a, str>> {
+        let (text, _) = sources.as_ref()?.first(self.record, self.call, |text| (text != "none").then_some(text))?;
+        if place != Place::Root || text.chars().nth(MAX_ATTRIBUTE_CHARS).is_some() {
+            marks.put(mark, original(&text));
+        }
+        Some(bounded(text))
+    }
+
+    /// The operator's labels, and verdicts with few values.
+    fn tags(&self, marks: &mut Marks) -> Vec<Cow<'a, str>> {
+        let (call, settings) = (self.call, self.settings);
+        let verdict = |prefix: &str, value: &Option<Value<'a>>| {
+            let word = value.as_ref().and_then(Value::text)?;
+            Some(bounded(Cow::Owned(format!("{prefix}:{word}"))))
+        };
+        let mut tags: Vec<_> = settings.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())).collect();
+        if let Some(sources) = &self.mapping().tags {
+            mapped_tags(&mut tags, sources.all(self.record, call).map(|found| found.text), marks);
+        }
+        tags.extend(verdict("cache", &call.ai.cache_status));
+        tags.extend(verdict("ratelimit", &call.ai.token_ratelimit_status));
+        tags.extend(is_denied(call).then_some(Cow::Borrowed("safecheck:deny")));
+        tags.extend(is_masked(call).then_some(Cow::Borrowed("safecheck:mask")));
+        tags.extend(call.ai.fallback_from.as_ref().filter(|value| !value.is_absent()).map(|_| Cow::Borrowed("fallback")));
+        tags
+    }
+}
+
+/// Adds each found text once; a JSON list is several.
+fn mapped_tags<'a>(tags: &mut Vec<Cow<'a, str>>, found: impl Iterator<Item = Cow<'a, str>>, marks: &mut Marks) {
+    let mut dropped = 0usize;
+    for text in found {
+        let list = if text.starts_with('[') { serde_json::from_str::<Vec<serde_json::Value>>(&text).ok() } else { None };
+        let new: Vec<Cow<'a, str>> = match list {
+            None => vec![text],
+            Some(list) => {
+                list.iter().filter_map(|tag| Some(tag.as_str()?.to_owned()).filter(|tag| !tag.is_empty()).map(Cow::Owned)).collect()
+            }
+        };
+        for tag in new.into_iter().map(bounded) {
+            match () {
+                () if tags.contains(&tag) => {}
+                () if tags.len() >= MAX_TAGS => dropped += 1,
+                () => tags.push(tag),
+            }
+        }
+    }
+    if dropped > 0 {
+        marks.put("gw_tags_dropped", dropped.to_string());
+    }
+}
+
+/// `mcp:tools/call:<server>/<tool>:result` names the tool where `ai_log` does not.
+fn tool_in_details<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
+    let details = Value::of_field(call.envelope.response_code_details).filter(|_| call.kind == CallKind::Tool)?.text()?;
+    let path = details.strip_prefix("mcp:tools/call:")?.split(':').next()?;
+    path.split_once('/').map(|(_, tool)| Cow::Owned(tool.to_owned()))
+}
+
+fn tool_in_body<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
+    json_rpc::request(call.envelope.request_body).filter(|_| call.kind == CallKind::Tool)?.params?.name
+}
+
+fn api_name<'a>(call: &GatewayCall<'a>) -> Cow<'a, str> {
+    let api = call.ai.api.as_ref().and_then(Value::text);
+    let route = || Value::of_field(call.envelope.route_name).and_then(|route| route.text()).map(api_of_route);
+    api.or_else(route).map_or(Cow::Borrowed("ai-gateway call"), bounded)
+}
+
+/// The first three parts of an AI route name its API (`reference/gateway-logs.md` §3), which a refused call does not log.
+fn api_of_route(route: Cow<'_, str>) -> Cow<'_, str> {
+    match route.match_indices('@').nth(2) {
+        Some((end, _)) => Cow::Owned(route[..end].to_owned()),
+        None => route,
+    }
+}
+
+/// Who called; `none` is the label of callers without authentication (`reference/gateway-logs.md` §10).
+fn consumer<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
+    let named = |value: Option<Value<'a>>| value.and_then(|value| value.text()).filter(|name| name != "none");
+    named(call.ai.consumer.clone()).or_else(|| named(Value::of_field(call.envelope.consumer)))
+}
+
+/// A whole number from 1 that fits what Langfuse stores.
+fn prompt_version(text: &str) -> Option<u32> {
+    text.trim().parse().ok().filter(|version| (1..=i32::MAX.unsigned_abs()).contains(version))
+}
+
+/// A text as an environment: `^(?!langfuse)[a-z0-9_-]{1,40}$` (`reference/langfuse.md` §5); `None` where nothing is left of it.
+fn environment(text: &str) -> Option<Cow<'_, str>> {
+    let known = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '_' | '-');
+    if (1..=MAX_ENVIRONMENT).contains(&text.len()) && text.chars().all(known) && !text.starts_with("langfuse") {
+        return Some(Cow::Borrowed(text));
+    }
+    let plain: String = text.trim().to_lowercase().chars().map(|letter| if known(letter) { letter } else { '-' }).collect();
+    let mut rest = plain.as_str();
+    while let Some(behind) = rest.strip_prefix("langfuse") {
+        rest = behind.trim_start_matches(['-', '_']);
+    }
+    let cut: String = rest.chars().take(MAX_ENVIRONMENT).collect();
+    cut.bytes().any(|byte| byte.is_ascii_alphanumeric()).then_some(Cow::Owned(cut))
+}
+
+fn original(text: &str) -> String {
+    match text.char_indices().nth(MAX_ORIGINAL) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A text cut visibly to what an attribute may hold; one in ASCII stays so (`reference/langfuse.md` §7).
+pub fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.char_indices().nth(MAX_ATTRIBUTE_CHARS).is_none() {
+        return text;
+    }
+    let mark = if text.is_ascii() { "..." } else { "…" };
+    let kept = text.chars().take(MAX_ATTRIBUTE_CHARS - mark.chars().count());
+    Cow::Owned(kept.chain(mark.chars()).collect())
+}
