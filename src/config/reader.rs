@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         Vec::into_iter(wanted).map(|(_, entry)| entry).collect()
     }
 
-    #[allow(dead_code, reason = "the first table that holds single values is that of dialects")]
+    #[allow(dead_code, reason = "the first tables with single values that have a rule are those of routes and masking")]
     /// The text, word or number under a key of a table, judged by a rule. None if it is not there, or broke its rule, which is then recorded.
     pub(super) fn text<T>(&mut self, entry: &Entry, key: &str, rule: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
         let text = entry.text(key)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::reader::Reader;
 use super::setting::Setting;
+use super::tables::dialect::dialects;
 use super::tables::mapping::mappings;
 use super::{Config, ContentPolicy, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
@@ -114,6 +115,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let prices = prices(reader);
     let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
     let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
+    let dialects = dialects(reader);
     let (mapping, profiles) = mappings(reader);
     Some(TraceSettings {
         enabled: enabled?,
@@ -125,6 +127,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         release,
         version: None,
         tags: Vec::new(),
+        dialects,
         mapping,
         profiles,
     })

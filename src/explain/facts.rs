@@ -6,7 +6,6 @@ use std::fmt::Display;
 
 use crate::export::json::{put_numbers, put_payload};
 use crate::export::otlp::{SpanWriter, level_name, type_name};
-use crate::gateway::ParsedRecord;
 use crate::sls::LogRecord;
 use crate::trace::ids::derived_parent;
 use crate::trace::map::observation;
@@ -46,7 +45,8 @@ pub struct Mapped {
 impl Mapped {
     /// The observation of a record; `None` where it is no call.
     pub fn of(record: &LogRecord<'_>, settings: &TraceSettings) -> Option<Self> {
-        let parsed = ParsedRecord::of(record);
+        let read = settings.dialects.read(record);
+        let parsed = read.parsed();
         let observation = observation(record, &parsed.call().ok()?, settings);
         let span = SpanWriter::default().write(&observation).to_vec();
         let parent_is_derived = observation.parent == Some(derived_parent(observation.trace_id));

@@ -22,7 +22,6 @@ mod unused;
 #[cfg(test)]
 mod tests;
 
-use crate::gateway::ParsedRecord;
 use crate::report::SkipReason;
 use crate::sls::LogRecord;
 use crate::trace::map::{is_sampled, observation};
@@ -97,7 +96,8 @@ fn skip_reason(record: &LogRecord<'_>, settings: &TraceSettings) -> Option<SkipR
     if !settings.enabled {
         return Some(SkipReason::Disabled);
     }
-    let parsed = ParsedRecord::of(record);
+    let read = settings.dialects.read(record);
+    let parsed = read.parsed();
     match parsed.call() {
         Err(skip) => Some(SkipReason::Record(skip)),
         Ok(call) => {

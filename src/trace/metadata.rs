@@ -164,6 +164,9 @@ fn ours(call: &GatewayCall<'_>, findings: Findings<'_>, dropped: usize) -> Marks
     if let Reading::Salvaged { read, of } = call.ai.reading {
         marks.put("gw_salvaged", format!("ai_log: damaged, {read} of {of} bytes read"));
     }
+    if let Some(dialect) = call.dialect {
+        marks.put("gw_dialect", dialect);
+    }
     if dropped > 0 {
         marks.put("gw_fields_dropped", dropped.to_string());
     }

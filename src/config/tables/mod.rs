@@ -14,6 +14,7 @@
 //! The settings belong to the module that acts on them, which knows nothing of files; a rule of hers is applied here, never written here.
 //! A value never enters a message (`problem.rs`), so a rule is a phrase that does not repeat what it judges.
 
+pub(super) mod dialect;
 mod entry;
 mod kind;
 pub(super) mod mapping;
@@ -24,7 +25,7 @@ pub use kind::{Form, Key, Need, Shape, TableKind};
 pub(super) use read::{Tables, is_table, nearest_table};
 
 /// Every table that the file may hold, in the order in which they are documented, judged and printed.
-pub static TABLES: &[&TableKind] = &[&mapping::MAPPING, &mapping::PROFILE];
+pub static TABLES: &[&TableKind] = &[&mapping::MAPPING, &mapping::PROFILE, &dialect::DIALECT];
 
 /// Every table that the file may hold.
 pub fn tables() -> &'static [&'static TableKind] {

@@ -81,6 +81,19 @@ impl FieldPath {
         &self.written
     }
 
+    /// The key of the field that the path begins at, if it begins at one.
+    pub fn field(&self) -> Option<&str> {
+        match &self.root {
+            Root::Field(name) => Some(name),
+            Root::AiLog | Root::Headers => None,
+        }
+    }
+
+    /// True if the path leads to a whole field.
+    pub fn is_whole_field(&self) -> bool {
+        matches!(self.root, Root::Field(_)) && self.steps.is_empty()
+    }
+
     /// The value in a call, as text: a text without its quotes, a number or truth value as it is written, an object or list as JSON
     /// without blanks. `None` where there is nothing, or one of the gateway's marks for nothing (`-`, `<nil>`, empty, `null`).
     pub fn in_call<'a>(&self, record: &LogRecord<'a>, call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {

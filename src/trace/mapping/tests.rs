@@ -154,7 +154,11 @@ fn tags_are_all_that_are_found_each_once_and_a_list_is_several() {
     let body = serde_json::json!({ "tags": many }).to_string();
     with_observation(&settings, &[("request_body", &body)], |observation| {
         assert_eq!(observation.trace.clone().unwrap().tags.len(), 50);
-        assert_eq!(mark(&observation, "gw_tags_dropped").as_deref(), Some("13"), "11 of the list, and the constant as often as it is named");
+        assert_eq!(
+            mark(&observation, "gw_tags_dropped").as_deref(),
+            Some("13"),
+            "11 of the list, and the constant as often as it is named"
+        );
     });
 }
 

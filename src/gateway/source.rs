@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::gateway::GatewayCall;
-use crate::gateway::field_path::{FieldPath, PathError};
+use super::GatewayCall;
+use super::field_path::{FieldPath, PathError};
 use crate::sls::LogRecord;
 
 /// The longest constant or template. Characters.
@@ -98,15 +98,24 @@ impl Source {
 
     /// The value in a call; `None` where there is none.
     pub fn find<'a>(&'a self, record: &LogRecord<'a>, call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
+        self.value(|path| path.in_call(record, call))
+    }
+
+    /// The value in a record that has not been looked at as a call.
+    pub fn find_in_record<'a>(&'a self, record: &LogRecord<'a>) -> Option<Cow<'a, str>> {
+        self.value(|path| path.in_record(record))
+    }
+
+    fn value<'a>(&'a self, look_up: impl Fn(&FieldPath) -> Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
         match self {
-            Self::Path(path) => path.in_call(record, call),
+            Self::Path(path) => look_up(path),
             Self::Constant(text) => Some(Cow::Borrowed(text)),
             Self::Template { parts, .. } => {
                 let mut text = String::new();
                 for part in parts {
                     match part {
                         Part::Text(part) => text.push_str(part),
-                        Part::Path(path) => text.push_str(&path.in_call(record, call)?),
+                        Part::Path(path) => text.push_str(&look_up(path)?),
                     }
                 }
                 Some(Cow::Owned(text))
