@@ -57,7 +57,10 @@ pub fn apply_parameters(trace: &TraceSettings, parameters: &Map<String, Value>) 
             "release" => rules::label(text(value)).map(|release| settings.release = Some(release)),
             "version" => rules::label(text(value)).map(|version| settings.version = Some(version)),
             "tags" => tags(value).map(|tags| settings.tags = tags),
-            "profile" => profile(trace, value).map(|mapping| settings.mapping = mapping),
+            "profile" => profile(trace, text(value)).map(|mapping| {
+                settings.mapping = mapping;
+                settings.profile = Some(text(value).to_owned());
+            }),
             "sample_rate" => sample_rate(value).map(|rate| settings.sample_rate = rate),
             other => return Err(refused(other)),
         };
@@ -93,8 +96,8 @@ fn tags(value: &Value) -> Result<Vec<String>, Rule> {
 }
 
 /// The name of a mapping that stands in the file, so that a call can choose and never write one.
-fn profile(trace: &TraceSettings, value: &Value) -> Result<Arc<Mapping>, Rule> {
-    if let Some(mapping) = trace.profiles.get(text(value)) {
+fn profile(trace: &TraceSettings, name: &str) -> Result<Arc<Mapping>, Rule> {
+    if let Some(mapping) = trace.profiles.get(name) {
         return Ok(Arc::clone(mapping));
     }
     let names: Vec<_> = trace.profiles.keys().map(String::as_str).collect();

@@ -129,6 +129,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         tags: Vec::new(),
         dialects,
         mapping,
+        profile: None,
         profiles,
     })
 }

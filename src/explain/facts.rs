@@ -7,6 +7,7 @@ use std::fmt::Display;
 use crate::export::json::{put_numbers, put_payload};
 use crate::export::otlp::{SpanWriter, level_name, type_name};
 use crate::sls::LogRecord;
+use crate::trace::attributes::Attributes;
 use crate::trace::ids::derived_parent;
 use crate::trace::map::observation;
 use crate::trace::settings::TraceSettings;
@@ -40,6 +41,10 @@ pub struct Mapped {
     pub span: Vec<u8>,
     /// The parent is made from the trace id, because none was logged.
     pub parent_is_derived: bool,
+    /// The dialect that the record was read in; `None` for one of the gateway's own.
+    pub dialect: Option<String>,
+    /// Which source of the mapping an attribute is from: its name, the key of the mapping, the source.
+    pub found: Vec<(String, String, String)>,
 }
 
 impl Mapped {
@@ -47,11 +52,33 @@ impl Mapped {
     pub fn of(record: &LogRecord<'_>, settings: &TraceSettings) -> Option<Self> {
         let read = settings.dialects.read(record);
         let parsed = read.parsed();
-        let observation = observation(record, &parsed.call().ok()?, settings);
+        let call = parsed.call().ok()?;
+        let observation = observation(record, &call, settings);
         let span = SpanWriter::default().write(&observation).to_vec();
         let parent_is_derived = observation.parent == Some(derived_parent(observation.trace_id));
-        Some(Self { facts: Facts::of(&observation), span, parent_is_derived })
+        let found = Attributes { record, call: &call, settings }.found();
+        let found =
+            found.into_iter().flat_map(|(key, source)| attributes_of(&key).map(move |name| (name, key.clone(), source.to_string())));
+        let found = found.collect();
+        Some(Self { facts: Facts::of(&observation), span, parent_is_derived, dialect: call.dialect.map(str::to_owned), found })
     }
+}
+
+/// The attributes that a key of the mapping decides. One for the trace alone stands before one for both.
+fn attributes_of(key: &str) -> impl Iterator<Item = String> + use<> {
+    let names: &[&str] = match key {
+        "user" => &["userId", "metadata.gw_user_id"],
+        "session" => &["sessionId", "metadata.gw_session_id"],
+        "name" => &["name", "traceName"],
+        "trace_name" => &["traceName"],
+        "environment" => &["environment", "metadata.gw_environment"],
+        "prompt_name" => &["promptName", "metadata.gw_prompt_not_linked"],
+        "prompt_version" => &["promptVersion"],
+        "parent" => &["parentSpanId"],
+        _ => &[],
+    };
+    let itself = names.is_empty().then(|| key.to_owned());
+    names.iter().map(|name| (*name).to_owned()).chain(itself)
 }
 
 impl Facts {

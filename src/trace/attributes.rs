@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::ids::SpanId;
-use super::mapping::{Mapping, Sources};
+use super::mapping::{Mapping, Source, Sources};
 use super::marks::Marks;
 use super::outcome::{is_denied, is_masked};
 use super::ownership::{self, Place};
@@ -39,9 +39,7 @@ pub struct Attributes<'r, 'a> {
 impl<'a> Attributes<'_, 'a> {
     /// Name of the observation: a tool's own, else what the operator named, else that of the API.
     pub fn name(&self) -> Cow<'a, str> {
-        let tool = self.call.ai.mcp_tool_name.as_ref().filter(|_| self.call.kind == CallKind::Tool).and_then(Value::text);
-        let tool = tool.or_else(|| tool_in_details(self.call)).or_else(|| tool_in_body(self.call));
-        tool.map(bounded).or_else(|| self.text(&self.mapping().name)).unwrap_or_else(|| api_name(self.call))
+        self.tool().or_else(|| self.text(&self.mapping().name)).unwrap_or_else(|| api_name(self.call))
     }
 
     /// The parent that the operator's mapping finds.
@@ -109,8 +107,41 @@ impl<'a> Attributes<'_, 'a> {
         self.mapping().metadata.iter().filter_map(move |(key, sources)| Some((key.as_str(), sources.first(record, call, Some)?.0)))
     }
 
+    /// What the mapping found: the key of the mapping, and the source that had a value. For whoever explains an observation.
+    pub fn found(&self) -> Vec<(String, &'a Source)> {
+        let mapping = self.mapping();
+        let is_named = |text: &str| text != "none";
+        let any = |_: &str| true;
+        let keys: [(&str, &'a Option<Sources>, fn(&str) -> bool); 10] = [
+            ("user", &mapping.user, is_named),
+            ("session", &mapping.session, is_named),
+            ("name", if self.tool().is_some() { &None } else { &mapping.name }, any),
+            ("trace_name", &mapping.trace_name, any),
+            ("environment", &mapping.environment, any),
+            ("release", &mapping.release, any),
+            ("version", &mapping.version, any),
+            ("prompt_name", &mapping.prompt_name, any),
+            ("prompt_version", &mapping.prompt_version, any),
+            ("parent", &mapping.parent, |text| ownership::span_in(text).is_some()),
+        ];
+        let first = |sources: &'a Sources, accepts: fn(&str) -> bool| {
+            sources.first(self.record, self.call, |text| accepts(&text).then_some(())).map(|(_, source)| source)
+        };
+        let single = keys.into_iter().filter_map(|(key, sources, accepts)| Some((key.to_owned(), first(sources.as_ref()?, accepts)?)));
+        let tags =
+            mapping.tags.iter().flat_map(|sources| sources.all(self.record, self.call)).map(|found| ("tags".to_owned(), found.source));
+        let metadata = mapping.metadata.iter().filter_map(|(key, sources)| Some((format!("metadata.{key}"), first(sources, any)?)));
+        single.chain(tags).chain(metadata).collect()
+    }
+
     fn mapping(&self) -> &'a Mapping {
         &self.settings.mapping
+    }
+
+    /// The name of the tool that was called.
+    fn tool(&self) -> Option<Cow<'a, str>> {
+        let tool = self.call.ai.mcp_tool_name.as_ref().filter(|_| self.call.kind == CallKind::Tool).and_then(Value::text);
+        tool.or_else(|| tool_in_details(self.call)).or_else(|| tool_in_body(self.call)).map(bounded)
     }
 
     fn text(&self, sources: &'a Option<Sources>) -> Option<Cow<'a, str>> {

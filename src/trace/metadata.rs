@@ -153,10 +153,20 @@ fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize 
     dropped
 }
 
-/// A name that means something else to Langfuse, or is one of ours, gets a prefix (`reference/langfuse.md` §4, §5, §11).
+/// True if an operator may call metadata so: a name that is no mark of ours and means nothing else to Langfuse
+/// (`reference/langfuse.md` §4, §5, §11).
+pub fn is_free_key(name: &str) -> bool {
+    let fits = (1..=MAX_KEY_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
+    fits && !is_taken(name)
+}
+
+fn is_taken(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with("gw_") || name.split('.').any(|part| UNSAFE.contains(&part))
+}
+
+/// A name that is taken gets a prefix.
 fn unreserved(name: Cow<'_, str>) -> Cow<'_, str> {
-    let taken = RESERVED.contains(&name.as_ref()) || name.starts_with("gw_") || name.split('.').any(|part| UNSAFE.contains(&part));
-    if taken { Cow::Owned(format!("log_{}", name.replace('.', "_"))) } else { name }
+    if is_taken(&name) { Cow::Owned(format!("log_{}", name.replace('.', "_"))) } else { name }
 }
 
 fn ours(call: &GatewayCall<'_>, findings: Findings<'_>, dropped: usize) -> Marks {

@@ -55,6 +55,8 @@ pub struct TraceSettings {
     pub dialects: Arc<Dialects>,
     /// `[mapping]`, or the `[profile.NAME]` that the call has chosen.
     pub mapping: Arc<Mapping>,
+    /// The NAME of that profile.
+    pub profile: Option<String>,
     /// Every `[profile.NAME]`, each with what it leaves to `[mapping]`.
     pub profiles: Arc<BTreeMap<String, Arc<Mapping>>>,
 }
@@ -73,6 +75,7 @@ impl Default for TraceSettings {
             tags: Vec::new(),
             dialects: Arc::default(),
             mapping: Arc::default(),
+            profile: None,
             profiles: Arc::default(),
         }
     }

@@ -7,6 +7,7 @@ use super::super::reader::Reader;
 use super::super::rules::{self, Rule};
 use super::{Entry, Form, Key, Need, Node, Shape, TableKind, Text};
 use crate::trace::mapping::{Mapping, Source, Sources};
+use crate::trace::metadata::is_free_key;
 
 pub(in super::super) static MAPPING: TableKind = TableKind {
     name: "mapping",
@@ -118,6 +119,10 @@ fn metadata(reader: &mut Reader<'_>, entry: &Entry) -> BTreeMap<String, Sources>
     let mut metadata = BTreeMap::new();
     for member in &table.members {
         let Node::Texts(texts) = &member.node else { continue };
+        if !is_free_key(&member.key) {
+            let rule = "must have keys of 1 to 120 bytes that are no names of ours or of Langfuse: not gw_…, attributes, resourceAttributes, scope";
+            reader.refuse_entry(entry, "metadata", member.place, rule);
+        }
         let mut read = Vec::new();
         for Text { text, place } in texts {
             match Source::parse(text) {
@@ -208,6 +213,18 @@ mod tests {
                  example: user = [\"request_header.x-user-id\", \"consumer\"]",
             ]
         );
+    }
+
+    #[test]
+    fn a_key_of_metadata_that_is_taken_is_refused() {
+        for key in ["gw_x", "scope", "a.__proto__", "''"] {
+            let quoted = if key == "''" { key.to_owned() } else { format!("'{key}'") };
+            let problems = read(&format!("[mapping.metadata]\n{quoted} = 'x'\n")).unwrap_err();
+            assert!(
+                problems.len() == 1 && problems[0].starts_with("mapping.metadata (CONFIG_FILE line 2): must have keys"),
+                "{problems:?}"
+            );
+        }
     }
 
     #[test]

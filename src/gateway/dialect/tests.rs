@@ -112,6 +112,7 @@ fn times_are_made_of_those_that_are_there() {
     assert_eq!(times(all, &[begin, finish, ("first", "1772417401.4")]), found("1772417401037", "1463", Some(363)));
     assert_eq!(times(all, &[begin, ("took", "1.463"), ("wait", "0.363")]), found("1772417401037", "1463", Some(363)));
     assert_eq!(times(all, &[finish, ("took", "1.463")]), found("1772417401037", "1463", None));
+    assert_eq!(times(all, &[begin, finish, ("first", "1772417402.5")]), found("1772417401037", "1463", None), "no stream");
     assert_eq!(times(all, &[finish]), found("", "", None));
     assert_eq!(times(all, &[("begin", "soon"), finish]), found("soon", "", None));
     assert_eq!(times(all, &[begin, ("took", "-1"), ("finish", "1772417401")]), found("1772417401037", "", None), "an end before the start");

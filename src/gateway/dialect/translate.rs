@@ -88,7 +88,8 @@ impl<'r> Translation<'r> {
 
 impl Origin {
     fn find<'r>(&'r self, record: &LogRecord<'r>) -> Option<(Cow<'r, str>, &'r Source)> {
-        let (text, source) = self.sources.iter().find_map(|source| Some((source.find_in_record(record)?, source)))?;
+        let something = |text: &Cow<'r, str>| !matches!(text.trim(), "{}" | "[]");
+        let (text, source) = self.sources.iter().find_map(|source| Some((source.find_in_record(record).filter(something)?, source)))?;
         let replaced = self.values.get(text.as_ref()).map(|value| Cow::Borrowed(value.as_str()));
         Some((replaced.unwrap_or(text), source))
     }
@@ -117,21 +118,19 @@ impl<'r> Times<'r> {
         }
     }
 
-    /// Our three times; each is made of those that are there.
+    /// Our three times; each is made of those that are there. A first token at the very end is none.
     fn into_fields(self) -> impl Iterator<Item = (&'static str, Cow<'r, str>)> {
         let start = self.start.or_else(|| Some(self.end?.saturating_sub(self.duration?)).filter(|start| (1..=LAST_MS).contains(start)));
         let since = |moment: Option<i64>| Some(moment?.saturating_sub(start?)).filter(|after| *after >= 0);
         let duration = self.duration.or_else(|| since(self.end));
+        // Some gateways write the end where there was no stream.
+        let first_token = self.first_token_after.or_else(|| since(self.first_token)).filter(|after| Some(*after) != duration);
         let text = |number: i64| Cow::Owned(format!("{number:012}"));
         let start_time = start.map(text).or(self.unread);
         let plain = |number: i64| Cow::Owned(number.to_string());
-        [
-            ("start_time", start_time),
-            ("duration", duration.map(plain)),
-            ("ai_log.llm_first_token_duration", self.first_token_after.or_else(|| since(self.first_token)).map(plain)),
-        ]
-        .into_iter()
-        .filter_map(|(name, text)| Some((name, text?)))
+        [("start_time", start_time), ("duration", duration.map(plain)), ("ai_log.llm_first_token_duration", first_token.map(plain))]
+            .into_iter()
+            .filter_map(|(name, text)| Some((name, text?)))
     }
 }
 
