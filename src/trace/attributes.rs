@@ -3,27 +3,20 @@
 
 use std::borrow::Cow;
 
+use super::bounds::{MAX_ATTRIBUTE_CHARS, bounded, environment, original};
 use super::ids::SpanId;
 use super::mapping::{Mapping, Source, Sources};
 use super::marks::Marks;
+use super::naming::{api_name, tool_name};
 use super::outcome::{is_denied, is_masked};
 use super::ownership::{self, Place};
 use super::settings::TraceSettings;
 use super::{ObservationType, Prompt, TraceAttributes};
-use crate::gateway::{CallKind, GatewayCall, Value, json_rpc};
+use crate::gateway::{GatewayCall, Value};
 use crate::sls::LogRecord;
-
-/// The longest user id, session id, name and tag. Characters. The SDKs drop longer ones (`reference/langfuse.md` §7); here they are cut.
-pub const MAX_ATTRIBUTE_CHARS: usize = 200;
-
-/// The longest environment. Characters (`reference/langfuse.md` §5).
-const MAX_ENVIRONMENT: usize = 40;
 
 /// The most tags of a trace. A list inside a body may have any number, and every observation carries all of them.
 const MAX_TAGS: usize = 50;
-
-/// The longest original of a cut value that a mark keeps. Characters.
-const MAX_ORIGINAL: usize = 1000;
 
 /// Looks for the attributes of one call.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +32,7 @@ pub struct Attributes<'r, 'a> {
 impl<'a> Attributes<'_, 'a> {
     /// Name of the observation: a tool's own, else what the operator named, else that of the API.
     pub fn name(&self) -> Cow<'a, str> {
-        self.tool().or_else(|| self.text(&self.mapping().name)).unwrap_or_else(|| api_name(self.call))
+        tool_name(self.call).or_else(|| self.text(&self.mapping().name)).unwrap_or_else(|| api_name(self.call))
     }
 
     /// The parent that the operator's mapping finds.
@@ -115,7 +108,7 @@ impl<'a> Attributes<'_, 'a> {
         let keys: [(&str, &'a Option<Sources>, fn(&str) -> bool); 10] = [
             ("user", &mapping.user, is_named),
             ("session", &mapping.session, is_named),
-            ("name", if self.tool().is_some() { &None } else { &mapping.name }, any),
+            ("name", if tool_name(self.call).is_some() { &None } else { &mapping.name }, any),
             ("trace_name", &mapping.trace_name, any),
             ("environment", &mapping.environment, any),
             ("release", &mapping.release, any),
@@ -136,12 +129,6 @@ impl<'a> Attributes<'_, 'a> {
 
     fn mapping(&self) -> &'a Mapping {
         &self.settings.mapping
-    }
-
-    /// The name of the tool that was called.
-    fn tool(&self) -> Option<Cow<'a, str>> {
-        let tool = self.call.ai.mcp_tool_name.as_ref().filter(|_| self.call.kind == CallKind::Tool).and_then(Value::text);
-        tool.or_else(|| tool_in_details(self.call)).or_else(|| tool_in_body(self.call)).map(bounded)
     }
 
     fn text(&self, sources: &'a Option<Sources>) -> Option<Cow<'a, str>> {
@@ -201,31 +188,6 @@ fn mapped_tags<'a>(tags: &mut Vec<Cow<'a, str>>, found: impl Iterator<Item = Cow
     }
 }
 
-/// `mcp:tools/call:<server>/<tool>:result` names the tool where `ai_log` does not.
-fn tool_in_details<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
-    let details = Value::of_field(call.envelope.response_code_details).filter(|_| call.kind == CallKind::Tool)?.text()?;
-    let path = details.strip_prefix("mcp:tools/call:")?.split(':').next()?;
-    path.split_once('/').map(|(_, tool)| Cow::Owned(tool.to_owned()))
-}
-
-fn tool_in_body<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
-    json_rpc::request(call.envelope.request_body).filter(|_| call.kind == CallKind::Tool)?.params?.name
-}
-
-fn api_name<'a>(call: &GatewayCall<'a>) -> Cow<'a, str> {
-    let api = call.ai.api.as_ref().and_then(Value::text);
-    let route = || Value::of_field(call.envelope.route_name).and_then(|route| route.text()).map(api_of_route);
-    api.or_else(route).map_or(Cow::Borrowed("ai-gateway call"), bounded)
-}
-
-/// The first three parts of an AI route name its API (`reference/gateway-logs.md` §3), which a refused call does not log.
-fn api_of_route(route: Cow<'_, str>) -> Cow<'_, str> {
-    match route.match_indices('@').nth(2) {
-        Some((end, _)) => Cow::Owned(route[..end].to_owned()),
-        None => route,
-    }
-}
-
 /// Who called; `none` is the label of callers without authentication (`reference/gateway-logs.md` §10).
 fn consumer<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
     let named = |value: Option<Value<'a>>| value.and_then(|value| value.text()).filter(|name| name != "none");
@@ -235,36 +197,4 @@ fn consumer<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
 /// A whole number from 1 that fits what Langfuse stores.
 fn prompt_version(text: &str) -> Option<u32> {
     text.trim().parse().ok().filter(|version| (1..=i32::MAX.unsigned_abs()).contains(version))
-}
-
-/// A text as an environment: `^(?!langfuse)[a-z0-9_-]{1,40}$` (`reference/langfuse.md` §5); `None` where nothing is left of it.
-fn environment(text: &str) -> Option<Cow<'_, str>> {
-    let known = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '_' | '-');
-    if (1..=MAX_ENVIRONMENT).contains(&text.len()) && text.chars().all(known) && !text.starts_with("langfuse") {
-        return Some(Cow::Borrowed(text));
-    }
-    let plain: String = text.trim().to_lowercase().chars().map(|letter| if known(letter) { letter } else { '-' }).collect();
-    let mut rest = plain.as_str();
-    while let Some(behind) = rest.strip_prefix("langfuse") {
-        rest = behind.trim_start_matches(['-', '_']);
-    }
-    let cut: String = rest.chars().take(MAX_ENVIRONMENT).collect();
-    cut.bytes().any(|byte| byte.is_ascii_alphanumeric()).then_some(Cow::Owned(cut))
-}
-
-fn original(text: &str) -> String {
-    match text.char_indices().nth(MAX_ORIGINAL) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-/// A text cut visibly to what an attribute may hold; one in ASCII stays so (`reference/langfuse.md` §7).
-pub fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.char_indices().nth(MAX_ATTRIBUTE_CHARS).is_none() {
-        return text;
-    }
-    let mark = if text.is_ascii() { "..." } else { "…" };
-    let kept = text.chars().take(MAX_ATTRIBUTE_CHARS - mark.chars().count());
-    Cow::Owned(kept.chain(mark.chars()).collect())
 }

@@ -16,7 +16,8 @@
 
 use std::borrow::Cow;
 
-use super::attributes::{Attributes, bounded};
+use super::attributes::Attributes;
+use super::bounds::bounded;
 use super::content::content;
 use super::cost::{Charge, cost, is_unpriced};
 use super::ids::identity;

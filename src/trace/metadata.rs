@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::attributes::{Attributes, MAX_ATTRIBUTE_CHARS};
+use super::attributes::Attributes;
+use super::bounds::MAX_ATTRIBUTE_CHARS;
 use super::ids::Identity;
 use super::marks::Marks;
 use super::ownership::Place;

@@ -5,6 +5,7 @@
 
 pub mod attributes;
 pub mod bodies;
+pub mod bounds;
 pub mod content;
 pub mod cost;
 pub mod ids;
@@ -12,6 +13,7 @@ pub mod map;
 pub mod mapping;
 pub mod marks;
 pub mod metadata;
+pub mod naming;
 pub mod outcome;
 pub mod ownership;
 pub mod prices;

@@ -73,10 +73,29 @@ static KEYS: &[Key] = keys! {
 
 /// What records are mapped to, and the mappings that a call may choose instead.
 pub(in super::super) fn mappings(reader: &mut Reader<'_>) -> (Arc<Mapping>, Arc<BTreeMap<String, Arc<Mapping>>>) {
-    let base = reader.entries(&MAPPING).first().map(|entry| mapping(reader, entry)).unwrap_or_default();
-    let profiles = reader.entries(&PROFILE);
-    let profiles = profiles.iter().map(|entry| (entry.name.clone(), Arc::new(base.overridden_by(&mapping(reader, entry))))).collect();
+    let base = reader.entries(&MAPPING).first().map(|entry| {
+        let read = mapping(reader, entry);
+        pair_of_prompt(reader, entry, &read);
+        read
+    });
+    let base = base.unwrap_or_default();
+    let mut profiles = BTreeMap::new();
+    for entry in reader.entries(&PROFILE) {
+        let whole = base.overridden_by(&mapping(reader, &entry));
+        pair_of_prompt(reader, &entry, &whole);
+        profiles.insert(entry.name, Arc::new(whole));
+    }
     (Arc::new(base), Arc::new(profiles))
+}
+
+/// Langfuse links by both or not at all.
+fn pair_of_prompt(reader: &mut Reader<'_>, entry: &Entry, mapping: &Mapping) {
+    for (there, missing) in [("prompt_name", "prompt_version"), ("prompt_version", "prompt_name")] {
+        let is_set = |key: &str| if key == "prompt_name" { mapping.prompt_name.is_some() } else { mapping.prompt_version.is_some() };
+        if let Some(member) = entry.member(there).filter(|_| is_set(there) && !is_set(missing) && entry.member(missing).is_none()) {
+            reader.refuse_entry(entry, missing, member.place, format!("must be set where {there} is"));
+        }
+    }
 }
 
 fn mapping(reader: &mut Reader<'_>, entry: &Entry) -> Mapping {
@@ -212,6 +231,18 @@ mod tests {
                 "profile.p.usr (CONFIG_FILE line 10): must be a key of this table; did you mean user?; \
                  example: user = [\"request_header.x-user-id\", \"consumer\"]",
             ]
+        );
+    }
+
+    #[test]
+    fn a_prompt_needs_name_and_version_where_they_come_together() {
+        let rule = |text: &str| read(text).map(|_| ()).map_err(|problems| problems.join("\n"));
+        let expected = "mapping.prompt_version (CONFIG_FILE line 2): must be set where prompt_name is; \
+                        example: prompt_version = [\"request_header.x-prompt-version\"]";
+        assert_eq!(rule("[mapping]\nprompt_name = 'a'"), Err(expected.to_owned()));
+        assert_eq!(rule("[mapping]\nprompt_name = 'a'\nprompt_version = 'b'\n[profile.p]\nprompt_name = 'c'"), Ok(()));
+        assert!(
+            rule("[profile.p]\nprompt_version = 'c'").unwrap_err().starts_with("profile.p.prompt_name (CONFIG_FILE line 2): must be set")
         );
     }
 

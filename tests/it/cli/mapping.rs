@@ -114,7 +114,10 @@ async fn a_prompt_is_linked_through_both_apis() {
         let server = LangfuseEmulator::start(0, LangfuseWorld::of_version(version.parse().unwrap())).await.unwrap();
         let all = delivered(&server, EVENT, LOGS, &file).await;
         assert!(server.requests().iter().any(|request| request.path == path) && server.lost().is_empty(), "{version}");
-        let (generations, others): (Vec<_>, Vec<_>) = all.iter().partition(|one| one.observation_type == ObservationType::Generation);
+        // An old server has no event for an embedding: it arrives as a generation, which it is not.
+        let is_one =
+            |one: &&StoredObservation| one.observation_type == ObservationType::Generation && !one.metadata.contains_key("gw_type");
+        let (generations, others): (Vec<_>, Vec<_>) = all.iter().partition(is_one);
         assert_eq!((generations.is_empty(), others.is_empty()), (false, false));
         assert!(generations.iter().all(|one| (one.prompt_name.as_deref(), one.prompt_version) == (Some("greet"), Some(3))), "{version}");
         assert!(others.iter().all(|one| (one.prompt_name.as_deref(), one.prompt_version) == (None, None)), "{version}");
@@ -245,7 +248,16 @@ async fn every_piece_of_configuration_in_the_guides_is_accepted() {
         text(guide)
             .split("```toml\n")
             .skip(1)
-            .map(|block| block.split("```").next().unwrap().lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n"))
+            .map(|block| {
+                block
+                    .split("```")
+                    .next()
+                    .unwrap()
+                    .lines()
+                    .map(|line| line.split("   #").next().unwrap().trim_end())
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            })
             .collect::<Vec<_>>()
     };
     assert_eq!(blocks(GUIDES[0]), blocks(GUIDES[1]), "both languages show the same configuration");
