@@ -18,6 +18,9 @@ use crate::sls::LogRecord;
 /// The most tags of a trace. A list inside a body may have any number, and every observation carries all of them.
 const MAX_TAGS: usize = 50;
 
+/// Says whether a found text will do.
+type Accepts = fn(&str) -> bool;
+
 /// Looks for the attributes of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Attributes<'r, 'a> {
@@ -44,7 +47,7 @@ impl<'a> Attributes<'_, 'a> {
     /// The environment, in the form that every version of Langfuse accepts.
     pub fn environment(&self, marks: &mut Marks) -> Option<Cow<'a, str>> {
         let mapped = self.mapping().environment.as_ref().and_then(|sources| {
-            let (text, _) = sources.first(self.record, self.call, |text| Some(text))?;
+            let (text, _) = sources.first(self.record, self.call, Some)?;
             let name = environment(&text);
             if name.as_deref() != Some(&*text) {
                 marks.put("gw_environment", original(&text));
@@ -105,7 +108,7 @@ impl<'a> Attributes<'_, 'a> {
         let mapping = self.mapping();
         let is_named = |text: &str| text != "none";
         let any = |_: &str| true;
-        let keys: [(&str, &'a Option<Sources>, fn(&str) -> bool); 10] = [
+        let keys: [(&str, &'a Option<Sources>, Accepts); 10] = [
             ("user", &mapping.user, is_named),
             ("session", &mapping.session, is_named),
             ("name", if tool_name(self.call).is_some() { &None } else { &mapping.name }, any),
@@ -117,7 +120,7 @@ impl<'a> Attributes<'_, 'a> {
             ("prompt_version", &mapping.prompt_version, any),
             ("parent", &mapping.parent, |text| ownership::span_in(text).is_some()),
         ];
-        let first = |sources: &'a Sources, accepts: fn(&str) -> bool| {
+        let first = |sources: &'a Sources, accepts: Accepts| {
             sources.first(self.record, self.call, |text| accepts(&text).then_some(())).map(|(_, source)| source)
         };
         let single = keys.into_iter().filter_map(|(key, sources, accepts)| Some((key.to_owned(), first(sources.as_ref()?, accepts)?)));
