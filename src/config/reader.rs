@@ -11,6 +11,7 @@ use super::problem::{Place, Problem, Problems};
 use super::rules::Rule;
 use super::setting::{Setting, Unset};
 use super::table;
+use super::tables::{Entry, TableKind, Text};
 use super::variables::{Files, Variables};
 
 /// Longest refused word of a closed list that is shown. All such words are shorter, all keys are longer.
@@ -21,20 +22,26 @@ pub(super) struct Reader<'a> {
     variables: &'a dyn Variables,
     files: &'a dyn Files,
     file: FileSettings,
+    /// What `CONFIG_TOML` holds. It goes before the file.
+    inline: FileSettings,
     problems: Problems,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the file that `CONFIG_FILE` names, if any.
+    /// Reads the text in `CONFIG_TOML` and the file that `CONFIG_FILE` names, if any.
     pub(super) fn open(variables: &'a dyn Variables, files: &'a dyn Files) -> Self {
-        let mut reader = Self { variables, files, file: FileSettings::default(), problems: Problems::default() };
+        let (file, inline) = (FileSettings::default(), FileSettings::default());
+        let mut reader = Self { variables, files, file, inline, problems: Problems::default() };
         if let Some(path) = reader.variable(table::CONFIG_FILE.name) {
             reader.file = match reader.read_text(Path::new(&path)) {
-                Ok(text) => FileSettings::parse(&text),
+                Ok(text) => FileSettings::parse(&text, |line| Place::File { line }),
                 Err(rule) => FileSettings::unreadable(Problem::new(&table::CONFIG_FILE, Place::Environment, rule)),
             };
         }
-        for problem in std::mem::take(&mut reader.file.problems) {
+        if let Some(text) = reader.variable(table::CONFIG_TOML.name) {
+            reader.inline = FileSettings::parse(&text, |line| Place::Inline { line });
+        }
+        for problem in reader.file.problems.drain(..).chain(reader.inline.problems.drain(..)) {
             reader.problems.push(problem);
         }
         reader
@@ -81,7 +88,7 @@ impl<'a> Reader<'a> {
     pub(super) fn place(&self, setting: &Setting) -> Option<Place> {
         match self.variable(setting.name) {
             Some(_) => Some(Place::Environment),
-            None => self.file.values.get(setting.name).map(|raw| raw.as_ref().map_or(Place::Unset, |raw| raw.place)),
+            None => self.in_text(setting).map(|raw| raw.as_ref().map_or(Place::Unset, |raw| raw.place)),
         }
     }
 
@@ -92,17 +99,59 @@ impl<'a> Reader<'a> {
 
     /// Records that a setting is missing, unless it may stand in a file that could not be read.
     pub(super) fn demand(&mut self, setting: &Setting, rule: impl Into<Rule>) {
-        if !self.file.unreadable {
+        if !self.file.unreadable && !self.inline.unreadable {
             self.refuse(setting, Place::Unset, rule);
         }
+    }
+
+    /// The tables of a kind, in the order of the text: those of `CONFIG_TOML` where it has any, else those of the file.
+    pub(super) fn entries(&self, kind: &TableKind) -> Vec<Entry> {
+        let of = |text: &FileSettings| -> Vec<Entry> {
+            let wanted = text.entries.iter().filter(|(name, _)| *name == kind.name);
+            wanted.map(|(_, entry)| entry.clone()).collect()
+        };
+        let inline = of(&self.inline);
+        if inline.is_empty() { of(&self.file) } else { inline }
+    }
+
+    #[allow(dead_code, reason = "the first tables with single values that have a rule are those of routes and masking")]
+    /// The text, word or number under a key of a table, judged by a rule. None if it is not there, or broke its rule, which is then recorded.
+    pub(super) fn text<T>(&mut self, entry: &Entry, key: &str, rule: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
+        let text = entry.text(key)?;
+        rule(&text.text).map_err(|rule| self.refuse_entry(entry, key, text.place, rule)).ok()
+    }
+
+    /// The texts under a key of a table, each judged by a rule. None if the key is not there or one broke its rule; all that do are recorded.
+    pub(super) fn texts<T>(&mut self, entry: &Entry, key: &str, rule: impl Fn(&str) -> Result<T, Rule>) -> Option<Vec<T>> {
+        entry.member(key)?;
+        let mut judge = |text: &Text| rule(&text.text).map_err(|rule| self.refuse_entry(entry, key, text.place, rule)).ok();
+        let judged: Vec<Option<T>> = entry.texts(key).iter().map(&mut judge).collect();
+        judged.into_iter().collect()
+    }
+
+    /// As [`Reader::text`], for a value that may be a reference.
+    #[allow(dead_code, reason = "the first table that holds keys is that of destinations")]
+    pub(super) fn secret_of(&mut self, entry: &Entry, key: &str, rule: impl FnOnce(&str) -> Result<String, Rule>) -> Option<String> {
+        let text = entry.text(key)?;
+        self.dereference(&text.text).and_then(|text| rule(&text)).map_err(|rule| self.refuse_entry(entry, key, text.place, rule)).ok()
+    }
+
+    /// Records a problem of a key of a table, or of a rule between keys.
+    pub(super) fn refuse_entry(&mut self, entry: &Entry, key: &str, place: Place, rule: impl Into<Rule>) {
+        let setting = format!("{}.{key}", entry.path);
+        self.problems.push(Problem { setting, rule: rule.into(), example: entry.example(key), place, order: entry.order });
     }
 
     /// What somebody wrote for a setting, as text. None where nobody did, and where the file holds something that is no text.
     pub(super) fn written(&self, setting: &Setting) -> Option<Raw> {
         match self.variable(setting.name) {
             Some(text) => Some(Raw { text, place: Place::Environment }),
-            None => self.file.values.get(setting.name).cloned().flatten(),
+            None => self.in_text(setting).cloned().flatten(),
         }
+    }
+
+    fn in_text(&self, setting: &Setting) -> Option<&Option<Raw>> {
+        self.inline.values.get(setting.name).or_else(|| self.file.values.get(setting.name))
     }
 
     fn raw(&mut self, setting: &Setting) -> Option<Raw> {

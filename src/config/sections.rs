@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::reader::Reader;
 use super::setting::Setting;
+use super::tables::dialect::dialects;
+use super::tables::mapping::mappings;
 use super::{Config, ContentPolicy, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
 use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi, ProxySettings};
@@ -113,6 +115,8 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let prices = prices(reader);
     let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
     let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
+    let dialects = dialects(reader);
+    let (mapping, profiles) = mappings(reader);
     Some(TraceSettings {
         enabled: enabled?,
         sample_rate: sample_rate?,
@@ -123,6 +127,10 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         release,
         version: None,
         tags: Vec::new(),
+        dialects,
+        mapping,
+        profile: None,
+        profiles,
     })
 }
 

@@ -1,8 +1,11 @@
 //! What the operator decides about traces: ownership, sampling, prices, and the attributes that every trace carries.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::mapping::Mapping;
 use super::prices::PriceBook;
+use crate::gateway::dialect::Dialects;
 
 /// `TRACE_OWNERSHIP` (`design.md` decision 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub enum JoinUsage {
 }
 
 /// What the operator decides about traces. A trigger's `functionParameter` may replace `environment`, `release`, `version`, `tags` and
-/// `sample_rate` for one call (`design.md` §2).
+/// `sample_rate`, and choose a profile, for one call (`design.md` §2).
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceSettings {
     /// `LANGFUSE_TRACING_ENABLED`.
@@ -48,6 +51,14 @@ pub struct TraceSettings {
     pub version: Option<String>,
     /// Tags of every own trace; only a call's `functionParameter` sets them.
     pub tags: Vec<String>,
+    /// `[dialect.NAME]`: how records of other gateways are read.
+    pub dialects: Arc<Dialects>,
+    /// `[mapping]`, or the `[profile.NAME]` that the call has chosen.
+    pub mapping: Arc<Mapping>,
+    /// The NAME of that profile.
+    pub profile: Option<String>,
+    /// Every `[profile.NAME]`, each with what it leaves to `[mapping]`.
+    pub profiles: Arc<BTreeMap<String, Arc<Mapping>>>,
 }
 
 impl Default for TraceSettings {
@@ -62,6 +73,10 @@ impl Default for TraceSettings {
             release: None,
             version: None,
             tags: Vec::new(),
+            dialects: Arc::default(),
+            mapping: Arc::default(),
+            profile: None,
+            profiles: Arc::default(),
         }
     }
 }
