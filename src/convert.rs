@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use crate::export::batch::{Batch, Source};
 use crate::export::otlp::{self, SpanWriter};
-use crate::gateway::ParsedRecord;
 use crate::origin::Position;
 use crate::policy;
 use crate::report::SkipReason;
@@ -44,7 +43,8 @@ impl<'s> Converter<'s> {
         if !self.settings.enabled {
             return skipped(SkipReason::Disabled);
         }
-        let parsed = ParsedRecord::of(record);
+        let read = self.settings.dialects.read(record);
+        let parsed = read.parsed();
         let call = match parsed.call() {
             Ok(call) => call,
             Err(skip) => return skipped(SkipReason::Record(skip)),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::reader::Reader;
 use super::setting::Setting;
+use super::tables::dialect::dialects;
 use super::tables::mapping::mappings;
 use super::tables::masking;
 use super::{Config, LogFormat, LogSettings};
@@ -115,6 +116,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
     let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
     let content = content(reader);
+    let dialects = dialects(reader);
     let (mapping, profiles) = mappings(reader);
     Some(TraceSettings {
         enabled: enabled?,
@@ -127,7 +129,9 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         version: None,
         tags: Vec::new(),
         content: Arc::new(content?),
+        dialects,
         mapping,
+        profile: None,
         profiles,
     })
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::fields::Form;
 use crate::masking::{ContentPolicy, ContentSettings, Ends, Found, hashed};
-use crate::trace::map::MAX_ATTRIBUTE_CHARS;
+use crate::trace::bounds::{MAX_ATTRIBUTE_CHARS, MAX_ORIGINAL};
 use crate::trace::metadata::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 
 /// What the mapping puts behind a text that it cut.
@@ -62,7 +62,8 @@ impl<'s> Cover<'s> {
         let mark = CUT_MARKS.iter().find(|mark| text.ends_with(**mark));
         // Cuts end between two characters, so up to three bytes earlier.
         let bytes = |limit: usize| (limit..=limit + 3).contains(&text.len());
-        let is_full = || bytes(MAX_VALUE_BYTES) || bytes(MAX_KEY_BYTES) || text.chars().count() == MAX_ATTRIBUTE_CHARS;
+        let is_full =
+            || bytes(MAX_VALUE_BYTES) || bytes(MAX_KEY_BYTES) || [MAX_ATTRIBUTE_CHARS, MAX_ORIGINAL + 1].contains(&text.chars().count());
         match mark.filter(|_| is_full()) {
             Some(mark) => Ends::CutAt(text.len() - mark.len()),
             None if self.damaged => Ends::Doubtful,

@@ -9,8 +9,8 @@ use super::covered::Cover;
 use crate::masking::ContentPolicy;
 
 /// The fields that can be excepted from the policy, beside `metadata.` and a key.
-pub const KEEPABLE: [&str; 11] =
-    ["input", "output", "name", "user_id", "session_id", "tags", "model", "status_message", "environment", "release", "version"];
+pub const KEEPABLE: [&str; 12] =
+    ["input", "output", "name", "user_id", "session_id", "tags", "model", "status_message", "prompt", "environment", "release", "version"];
 
 /// True for the name of a field that can be excepted.
 pub fn is_keepable(field: &str) -> bool {
@@ -65,7 +65,7 @@ impl Form {
 }
 
 /// Known metadata and its form.
-const KNOWN: [(&str, Form); 24] = [
+const KNOWN: [(&str, Form); 26] = [
     ("request_id", Form::Ascii),
     ("method", Form::Ascii),
     ("path", Form::Ascii),
@@ -90,15 +90,20 @@ const KNOWN: [(&str, Form); 24] = [
     ("fallback_from", Form::Word),
     ("token_ratelimit_status", Form::Phrase),
     ("mcp_tool_name", Form::Word),
+    ("gw_user_id", Form::Word),
+    ("gw_session_id", Form::Word),
 ];
 
+/// Marks of this program that hold a text of the log: the original of one that was changed or not used.
+const ORIGINALS: [&str; 2] = ["gw_environment", "gw_prompt_not_linked"];
+
 /// Known metadata that a client writes and that damage may cut.
-const OF_CLIENTS: [&str; 3] = ["consumer", "session_id", "chat_id"];
+const OF_CLIENTS: [&str; 5] = ["consumer", "session_id", "chat_id", "gw_user_id", "gw_session_id"];
 
 fn form(key: &str) -> Form {
     match KNOWN.iter().find(|(known, _)| *known == key) {
         Some((_, form)) => *form,
-        None if key.starts_with("gw_") => Form::Ours,
+        None if key.starts_with("gw_") && !ORIGINALS.contains(&key) => Form::Ours,
         // Verdicts of content safety in every spelling; the words that were found are a client's.
         None if key.starts_with("safec") && !key.to_ascii_lowercase().ends_with("words") => Form::Phrase,
         None => Form::Text,

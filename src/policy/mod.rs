@@ -62,7 +62,7 @@ fn texts(observation: &mut Observation<'_>, cover: &mut Cover<'_>) {
     #[rustfmt::skip]
     let Observation {
         trace_id: _, span_id: _, parent: _, kind: _, name, start_ms: _, end_ms: _, completion_start_ms: _, level: _, status_message, model,
-        usage, cost, input, output, environment, trace, metadata,
+        usage, cost, input, output, prompt, environment, trace, metadata,
     } = observation;
     if usage.as_ref().is_some_and(is_no_count) {
         (*usage, *cost) = (None, None);
@@ -72,6 +72,14 @@ fn texts(observation: &mut Observation<'_>, cover: &mut Cover<'_>) {
     cover.label_or_mark("name", name);
     cover.status(status_message);
     cover.label("model", model, Form::Word);
+    if prompt.as_mut().is_some_and(|prompt| !cover.leaves_as_it_is("prompt", &prompt.name)) {
+        *prompt = None;
+    }
+    // What was made an environment, an address for instance, is not seen in it any more.
+    let original = metadata.iter().find(|(key, _)| key == "gw_environment").map(|(_, original)| original);
+    if original.is_some_and(|original| !cover.leaves_as_it_is("environment", original)) {
+        *environment = None;
+    }
     if environment.as_deref().is_some_and(|text| !cover.leaves_as_it_is("environment", text)) {
         *environment = None;
     }

@@ -8,6 +8,7 @@ use crate::masking::{Kinds, Masking, hashed};
 use crate::secret::Secret;
 use crate::sls::{Field, LogRecord, LogTime};
 use crate::trace::map::observation;
+use crate::trace::mapping::{Mapping, Source, Sources};
 use crate::trace::room::CUT_MARK;
 use crate::trace::settings::{Ownership, TraceSettings};
 use crate::trace::{Message, Part, Payload};
@@ -245,6 +246,36 @@ fn ids_are_hashed_wherever_they_stand_and_under_every_policy() {
     leaving_under(&[("ai_log", log)], &joined, |observation| {
         assert_eq!(metadata(observation, "consumer"), Some(hashed("alice", &key).as_str()));
         assert_eq!(metadata(observation, "session_id"), Some(hashed("s-1", &key).as_str()));
+    });
+}
+
+#[test]
+fn what_the_mapping_puts_together_is_judged_as_well() {
+    let sources = |text: &str| Some(Sources::new(vec![Source::parse(text).unwrap()]).unwrap());
+    let mapping = Mapping {
+        user: sources("tenant"),
+        name: sources("{tenant}@chat"),
+        environment: sources("mail"),
+        prompt_name: sources("mail"),
+        prompt_version: sources("=3"),
+        ..Mapping::default()
+    };
+    let pairs = [("tenant", "carol"), ("mail", "a@b.com")];
+    let key = Secret::new("0123456789abcdef");
+    let content = ContentSettings { user_id: IdForm::Hash, hash_key: Some(key.clone()), ..under(ContentPolicy::Masked) };
+    for ownership in [Ownership::Own, Ownership::Join] {
+        let settings =
+            TraceSettings { mapping: Arc::new(mapping.clone()), content: Arc::new(content.clone()), ownership, ..TraceSettings::default() };
+        leaving_under(&pairs, &settings, |observation| {
+            assert_eq!(observation.name, format!("{}@chat", hashed("carol", &key)));
+            assert_eq!((text(&observation.environment), &observation.prompt), (None, &None));
+            let all = format!("{observation:?}");
+            assert!(!all.contains("carol") && !all.contains("a@b.com") && !all.contains("a-b-com"), "{all}");
+        });
+    }
+    let settings = TraceSettings { mapping: Arc::new(mapping), content: Arc::new(under(ContentPolicy::None)), ..TraceSettings::default() };
+    leaving_under(&[("tenant", "two words"), ("mail", "words of a client")], &settings, |observation| {
+        assert!(!format!("{observation:?}").contains("words"), "{observation:?}");
     });
 }
 

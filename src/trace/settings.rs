@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::mapping::Mapping;
 use super::prices::PriceBook;
+use crate::gateway::dialect::Dialects;
 use crate::masking::ContentSettings;
 
 /// `TRACE_OWNERSHIP` (`design.md` decision 3).
@@ -53,8 +54,12 @@ pub struct TraceSettings {
     pub tags: Vec<String>,
     /// `CONTENT_POLICY` and the file's `[masking]`: what becomes of texts. Carried out by [`crate::policy`], behind the mapping.
     pub content: Arc<ContentSettings>,
+    /// `[dialect.NAME]`: how records of other gateways are read.
+    pub dialects: Arc<Dialects>,
     /// `[mapping]`, or the `[profile.NAME]` that the call has chosen.
     pub mapping: Arc<Mapping>,
+    /// The NAME of that profile.
+    pub profile: Option<String>,
     /// Every `[profile.NAME]`, each with what it leaves to `[mapping]`.
     pub profiles: Arc<BTreeMap<String, Arc<Mapping>>>,
 }
@@ -72,7 +77,9 @@ impl Default for TraceSettings {
             version: None,
             tags: Vec::new(),
             content: Arc::default(),
+            dialects: Arc::default(),
             mapping: Arc::default(),
+            profile: None,
             profiles: Arc::default(),
         }
     }

@@ -61,9 +61,9 @@ static KEYS: &[Key] = &[
         "keep",
         Shape::Texts,
         r#"["metadata.upstream_host", "tags"]"#,
-        "Fields that no policy touches: input, output, name, user_id, session_id, tags, model, status_message, environment, release, version, \
+        "Fields that no policy touches: input, output, name, user_id, session_id, tags, model, status_message, prompt, environment, release, version, \
          metadata.KEY",
-        "任何策略都不处理的字段：input、output、name、user_id、session_id、tags、model、status_message、environment、release、version、metadata.键名",
+        "任何策略都不处理的字段：input、output、name、user_id、session_id、tags、model、status_message、prompt、environment、release、version、metadata.键名",
     ),
 ];
 
