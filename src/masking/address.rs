@@ -38,7 +38,9 @@ fn is_address(haystack: Haystack<'_>, start: usize, end: usize) -> bool {
     let Some(text) = haystack.bytes.get(start..end) else { return false };
     let apart = !haystack.before(start).is_ascii_alphanumeric() && !haystack.at(end).is_ascii_alphanumeric();
     let digits = text.iter().any(u8::is_ascii_digit);
-    apart && digits && std::str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+    let address = std::str::from_utf8(text).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
+    // `::0` is nobody's.
+    apart && digits && address.is_some_and(|address| !address.is_unspecified())
 }
 
 fn is_part(byte: u8) -> bool {

@@ -226,7 +226,8 @@ async fn the_example_is_accepted_as_it_is_and_with_everything_switched_on() {
     std::fs::write(folder.path().join("all.toml"), all.join("\n")).unwrap();
     std::fs::write(folder.path().join("prices.toml"), "[[price]]\npattern = 'm'\ncurrency = 'USD'\ntiers = [{ input = 1, output = 2 }]\n")
         .unwrap();
-    let variables = [("CONFIG_FILE", "all.toml"), ("FC_FUNC_CODE_PATH", folder.path().to_str().unwrap())];
+    let variables =
+        [("CONFIG_FILE", "all.toml"), ("FC_FUNC_CODE_PATH", folder.path().to_str().unwrap()), ("MASKING_KEY", "a key of sixteen letters")];
     let ended = run(&["config"], &variables).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("mapping.user = ") && ended.stdout.contains("dialect.litellm.when.call_type = "));
