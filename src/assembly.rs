@@ -3,7 +3,8 @@
 use std::time::SystemTime;
 
 use crate::config::Config;
-use crate::delivery::destination::{Destination, DestinationError};
+use crate::delivery::connection::{ConnectionError, http_client};
+use crate::delivery::destination::Destination;
 use crate::handler::{Handler, HandlerSettings};
 use crate::sls::client::SlsClient;
 use crate::tls;
@@ -22,9 +23,10 @@ pub enum Place {
 ///
 /// # Errors
 /// When TLS or HTTP cannot be set up.
-pub fn handler(config: &Config, place: Place) -> Result<Handler, DestinationError> {
+pub fn handler(config: &Config, place: Place) -> Result<Handler, ConnectionError> {
     let sls = SlsClient::new(tls::client_config(&[])?, SystemTime::now)?;
-    let destination = Destination::new(config.langfuse.clone(), SystemTime::now)?;
+    let http = http_client(&config.connection)?;
+    let destination = Destination::new(config.langfuse.clone(), http, 1, SystemTime::now);
     let settings = HandlerSettings {
         trace: config.trace.clone(),
         endpoint: config.endpoint.clone(),

@@ -179,7 +179,7 @@ impl<'c> Work<'c> {
         let batch = ended.map_err(|error| task_failure(&error))?;
         self.settle(&batch);
         self.left = self.left.take().or(batch.left);
-        batch.failure.map_or(Ok(()), Err)
+        batch.stop.map_or(Ok(()), |stop| Err(stop.failure().clone()))
     }
 
     /// After a failure: what has been sent may arrive, and then it counts.

@@ -86,7 +86,7 @@ async fn to_langfuse(program: PathBuf, around: Surroundings<'_>) -> Result<(), E
     let answer = call(program, settings(&overlay, &config)).await?;
     told(&answer)?;
     say("\nThe traces:")?;
-    for link in links::of(&config.langfuse, &sample::traces()).await {
+    for link in links::of(&config.langfuse, &config.connection, &sample::traces()).await {
         say(&format!("  {link}"))?;
     }
     say(&format!("\nThe sample logs are of {}: a date filter in Langfuse may hide them. They can take a minute to appear.", sample::DAY))

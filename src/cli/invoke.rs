@@ -13,7 +13,7 @@ use super::{Surroundings, Target, input, remark, say, tree};
 use crate::assembly::{self, Place};
 use crate::config::{self, Config, LogFormat, Value};
 use crate::deadline::Deadline;
-use crate::delivery::destination::ProxySettings;
+use crate::delivery::connection::ProxySettings;
 use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
 use crate::handler::Handled;
 use crate::invocation::{Invocation, TriggerEvent};
@@ -50,7 +50,7 @@ impl Invoke {
         let langfuse = self.langfuse().await?;
         let mut config = configuration(around, langfuse.as_ref(), logs.is_some())?;
         if langfuse.is_some() {
-            config.langfuse.proxies = ProxySettings::default();
+            config.connection.proxies = ProxySettings::default();
         }
         let sls = match &logs {
             Some(logs) => Some(sls_for(&parsed, logs, config.dead_letter_logstore.as_deref()).await?),

@@ -33,6 +33,7 @@ pub use setting::{Kind, Reach, Setting, Unset};
 pub use table::settings;
 pub use variables::{FileSystem, Files, ProcessEnvironment, Variables};
 
+use crate::delivery::connection::ConnectionSettings;
 use crate::delivery::destination::DestinationSettings;
 use crate::secret::Credentials;
 use crate::sls::endpoint::EndpointSettings;
@@ -45,6 +46,8 @@ use reader::Reader;
 pub struct Config {
     /// The Langfuse project.
     pub langfuse: DestinationSettings,
+    /// The way to it.
+    pub connection: ConnectionSettings,
     /// Which SLS endpoints are trusted.
     pub endpoint: EndpointSettings,
     /// How SLS requests are signed.
@@ -158,7 +161,7 @@ mod tests {
         assert_eq!((config.langfuse.public_key.as_str(), config.langfuse.secret_key.expose()), ("pk-lf-1", "sk-lf-1"));
         assert_eq!(config.langfuse.request_timeout, Duration::from_secs(30));
         assert_eq!((config.langfuse.api, config.langfuse.compression), (IngestionApi::Auto, Compression::Gzip));
-        assert!(config.langfuse.extra_roots.is_empty());
+        assert!(config.connection.extra_roots.is_empty());
         assert_eq!(config.endpoint, EndpointSettings::default());
         assert_eq!(config.signature, SignatureSettings::default());
         assert_eq!(config.trace, TraceSettings::default());
@@ -270,7 +273,7 @@ mod tests {
         let files = disk(&[("all.toml", &text), ("prices.toml", PRICES), ("/code/private-ca.pem", certificates::tests::PRIVATE_CA)]);
         let config = load(&environment(&[("CONFIG_FILE", "all.toml")]), &files).unwrap();
         assert_eq!(config.endpoint.allowed_hosts, ["sls.example.com", "10.0.0.8"]);
-        assert_eq!(config.langfuse.extra_roots.len(), 1);
+        assert_eq!(config.connection.extra_roots.len(), 1);
         assert!(config.trace.prices.price("my-model").is_some() && config.trace.prices.price("my-chat").is_some());
         assert_eq!(config.credentials.unwrap().access_key_id, "your-access-key-id");
     }
@@ -457,7 +460,7 @@ mod tests {
     #[test]
     fn a_proxy_is_a_url_or_a_host_and_port() {
         for good in ["http://proxy:3128", "https://user:pass@proxy.example.com", "proxy.example.com:3128"] {
-            assert!(loaded(&[("HTTPS_PROXY", good)]).langfuse.proxies.https.is_some(), "{good}");
+            assert!(loaded(&[("HTTPS_PROXY", good)]).connection.proxies.https.is_some(), "{good}");
         }
         for bad in ["::garbage", "socks5://proxy:1080", "http://"] {
             assert!(refused(&[("HTTPS_PROXY", bad)])[0].starts_with("HTTPS_PROXY (environment): must be"), "{bad}");

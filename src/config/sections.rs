@@ -9,7 +9,8 @@ use super::reader::Reader;
 use super::setting::Setting;
 use super::{Config, ContentPolicy, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
-use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi, ProxySettings};
+use crate::delivery::connection::{ConnectionSettings, ProxySettings};
+use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi};
 use crate::secret::{Credentials, Secret};
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::sign::SignatureVersion;
@@ -20,6 +21,7 @@ use crate::trace::settings::{JoinUsage, Ownership, TraceSettings};
 /// Everything; None if something was wrong.
 pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let langfuse = destination(reader);
+    let connection = connection(reader);
     let endpoint = endpoint(reader);
     let signature = signature(reader);
     let trace = trace(reader);
@@ -30,6 +32,7 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let log = log_settings(reader);
     Some(Config {
         langfuse: langfuse?,
+        connection,
         endpoint: endpoint?,
         signature: signature?,
         trace: trace?,
@@ -50,18 +53,20 @@ fn destination(reader: &mut Reader<'_>) -> Option<DestinationSettings> {
     let api = reader.choice(&table::LANGFUSE_INGESTION, &apis);
     let compressions = [("gzip", Compression::Gzip), ("none", Compression::None)];
     let compression = reader.choice(&table::OTEL_EXPORTER_OTLP_COMPRESSION, &compressions);
-    let extra_roots = reader.content(&table::SSL_CERT_FILE, certificates::roots);
-    let proxies = proxies(reader);
     Some(DestinationSettings {
+        name: None,
         base_url: base_url?,
         public_key: public_key?,
         secret_key: Secret::new(secret_key?),
         request_timeout: request_timeout?,
         api: api?,
         compression: compression?,
-        extra_roots: extra_roots.unwrap_or_default(),
-        proxies,
     })
+}
+
+fn connection(reader: &mut Reader<'_>) -> ConnectionSettings {
+    let extra_roots = reader.content(&table::SSL_CERT_FILE, certificates::roots);
+    ConnectionSettings { extra_roots: extra_roots.unwrap_or_default(), proxies: proxies(reader) }
 }
 
 fn proxies(reader: &mut Reader<'_>) -> ProxySettings {

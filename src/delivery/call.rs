@@ -3,7 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::answer::NoAnswer;
 use super::batch_answer::{BatchVerdict, ObservationResult, batch_verdict};
@@ -14,9 +14,8 @@ use super::memory::RangeKey;
 use super::request::{self, Body, NoBody};
 use super::route::Route;
 use super::verdict::{Block, Verdict, verdict};
-use super::{BatchReport, DeadLetterReason, Outcome, backoff, failures};
+use super::{BatchReport, DeadLetterReason, Outcome, Stop, backoff, failures};
 use crate::deadline::Deadline;
-use crate::error::Failure;
 use crate::export::batch::Batch;
 use crate::trace::SpanId;
 
@@ -38,8 +37,10 @@ pub(super) struct State {
     pub(super) healthy: AtomicBool,
     /// Parts of failing requests that failed too while nothing at all was accepted.
     pub(super) fruitless: AtomicU32,
-    /// A request failed for good in this call: further ones would only cost time.
+    /// Further requests of this call would only cost time.
     pub(super) stopped: AtomicBool,
+    /// Because a request failed for this reason, the first one in this call.
+    reason: OnceLock<Stop>,
     /// The API of this call, once it is decided, and what else there is.
     pub(super) route: Mutex<Option<Route>>,
 }
@@ -84,24 +85,38 @@ impl CallDelivery {
     /// Sends a batch and settles every observation in it.
     pub async fn deliver(self, batch: Batch) -> BatchReport {
         let mut shipment = Shipment::new(&batch);
-        if let Some((block, left)) = self.destination.paused() {
-            return shipment.report(Some(failures::paused(&self.destination, &block, left)));
+        if let Err(stop) = self.may_go_on() {
+            return shipment.report(Some(self.stopped_for(stop)));
         }
         let mut jobs = VecDeque::from([Job::first(0..batch.len(), self.route().await.api)]);
         while let Some(job) = jobs.pop_front() {
             match self.work_off(&mut shipment, job).await {
                 Ok(more) => enqueue(&mut jobs, more),
-                Err(failure) => {
-                    self.stop();
-                    return shipment.report(Some(failure));
-                }
+                Err(stop) => return shipment.report(Some(self.stopped_for(stop))),
             }
         }
         shipment.report(None)
     }
 
+    /// Nothing more goes to the destination in this call, for the first reason there was.
+    fn stopped_for(&self, stop: Stop) -> Stop {
+        self.stop();
+        self.state.reason.get_or_init(|| stop).clone()
+    }
+
+    /// Whether the destination may be asked at all.
+    fn may_go_on(&self) -> Result<(), Stop> {
+        if let Some(stop) = self.state.reason.get() {
+            return Err(stop.clone());
+        }
+        match self.destination.paused() {
+            Some(pause) => Err(Stop::Refused { status: pause.status, failure: failures::paused(&self.destination, &pause) }),
+            None => Ok(()),
+        }
+    }
+
     /// Sends one job, settles what its answer settles, and returns what is still to be done.
-    async fn work_off(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+    async fn work_off(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
         self.wait_before(&job).await?;
         match self.send(shipment, &job).await {
             Sent::Settled(results) => self.settle(shipment, &job, &results).await,
@@ -116,18 +131,18 @@ impl CallDelivery {
             Sent::Whole(status, Verdict::TooLarge) => self.give_up(shipment, job, DeadLetterReason::TooLarge, status).await,
             Sent::Whole(status, Verdict::Refused) => self.give_up(shipment, job, DeadLetterReason::Refused, status).await,
             Sent::Whole(status, Verdict::Blocked(block)) => self.detour(job, status, &block).await,
-            Sent::Unreadable => Err(failures::unreadable()),
+            Sent::Unreadable => Err(failures::unreadable().into()),
         }
     }
 
     /// Settles an answer that speaks of each observation.
-    async fn settle(&self, shipment: &mut Shipment<'_>, job: &Job, results: &[ObservationResult]) -> Result<Vec<Job>, Failure> {
+    async fn settle(&self, shipment: &mut Shipment<'_>, job: &Job, results: &[ObservationResult]) -> Result<Vec<Job>, Stop> {
         let otlp = self.route().await.plan.after_events_only();
         if results.contains(&ObservationResult::EventsOnly) {
             self.destination.forget_version().await;
             match otlp {
                 Some(api) => self.change_api(api),
-                None => return Err(failures::events_only(&self.destination)),
+                None => return Err(Stop::Refused { status: 207, failure: failures::events_only(&self.destination) }),
             }
         }
         let mut jobs = Vec::new();
@@ -138,7 +153,7 @@ impl CallDelivery {
     }
 
     /// One more attempt, or what becomes of a job that has used up its attempts.
-    async fn retried(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+    async fn retried(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
         match job.is_exhausted() {
             false => Ok(vec![job]),
             true => self.isolate(shipment, job).await,
@@ -146,17 +161,15 @@ impl CallDelivery {
     }
 
     /// Waits as long as an attempt must wait, or says why there is none.
-    async fn wait_before(&self, job: &Job) -> Result<(), Failure> {
+    async fn wait_before(&self, job: &Job) -> Result<(), Stop> {
+        self.may_go_on()?;
         if self.state.stopped.load(Relaxed) {
-            return Err(failures::exhausted(&self.destination, job.last, job.attempt));
-        }
-        if let Some((block, left)) = self.destination.paused() {
-            return Err(failures::paused(&self.destination, &block, left));
+            return Err(failures::exhausted(&self.destination, job.last, job.attempt).into());
         }
         let Some(failed_before) = job.attempt.checked_sub(1) else { return Ok(()) };
         match self.deadline.sleep(backoff::wait(failed_before, job.asked, fastrand::f64())).await {
             true => Ok(()),
-            false => Err(failures::exhausted(&self.destination, job.last, job.attempt)),
+            false => Err(failures::exhausted(&self.destination, job.last, job.attempt).into()),
         }
     }
 

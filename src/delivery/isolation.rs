@@ -6,8 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::call::{CallDelivery, Sent};
 use super::job::{Job, LastAttempt, Shipment};
 use super::verdict::{Block, Verdict};
-use super::{DeadLetterReason, Outcome, failures};
-use crate::error::Failure;
+use super::{DeadLetterReason, Outcome, Stop, failures};
 
 /// How often a part of a failing request is sent: one repetition, since the whole has had all its attempts.
 const ATTEMPTS_OF_A_PART: u32 = 2;
@@ -24,7 +23,7 @@ impl CallDelivery {
         job: Job,
         reason: DeadLetterReason,
         status: u16,
-    ) -> Result<Vec<Job>, Failure> {
+    ) -> Result<Vec<Job>, Stop> {
         self.prove_health(shipment, &job, status).await?;
         shipment.settle(job.run, Outcome::DeadLetter { reason, status });
         Ok(Vec::new())
@@ -34,10 +33,10 @@ impl CallDelivery {
     ///
     /// # Errors
     /// If this may be an outage: it says nothing about the content, or nobody knows whether the destination takes anything.
-    pub(super) async fn isolate(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+    pub(super) async fn isolate(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
         let exhausted = failures::exhausted(&self.destination, job.last, job.attempt);
         if !speaks_of_content(job.last) || self.state.stopped.load(Relaxed) || !self.takes_others(shipment, &job).await {
-            return Err(exhausted);
+            return Err(exhausted.into());
         }
         if job.run.len() > 1 {
             return Ok(job.halves().map(|half| Job { limit: ATTEMPTS_OF_A_PART, ..half }).into());
@@ -61,23 +60,23 @@ impl CallDelivery {
 
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
     /// every request never turns a whole range into dead letters.
-    async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Failure> {
+    async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Stop> {
         if self.state.healthy.load(Relaxed) {
             return Ok(());
         }
         match self.send(shipment, &Job::first(0..0, job.api)).await {
             Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
-            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1)),
-            Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1)),
+            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1).into()),
+            Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1).into()),
             Sent::Whole(status, Verdict::Blocked(block)) => Err(self.blocked(status, &block, job)),
             _ => Err(self.blocked(refused_with, &Block::Unexpected, job)),
         }
     }
 
     /// Something stands in the way of every request: the destination is left alone for a while.
-    pub(super) fn blocked(&self, status: u16, block: &Block, job: &Job) -> Failure {
-        self.destination.pause(block);
-        failures::blocked(&self.destination, status, block, job.api)
+    pub(super) fn blocked(&self, status: u16, block: &Block, job: &Job) -> Stop {
+        self.destination.pause(block, status);
+        Stop::Refused { status, failure: failures::blocked(&self.destination, status, block, job.api) }
     }
 }
 

@@ -7,7 +7,7 @@ use super::answer::NoAnswer;
 use super::backoff::MAX_ATTEMPTS;
 use super::batch_answer::ObservationResult;
 use super::ingestion_plan::Api;
-use super::{BatchReport, DeadLetterReason, Outcome, SendStats};
+use super::{BatchReport, DeadLetterReason, Outcome, SendStats, Stop};
 use crate::error::Failure;
 use crate::export::batch::Batch;
 use crate::trace::SpanId;
@@ -144,9 +144,9 @@ impl<'b> Shipment<'b> {
     }
 
     /// What became of it.
-    pub fn report(self, failure: Option<Failure>) -> BatchReport {
+    pub fn report(self, stop: Option<Stop>) -> BatchReport {
         let outcomes = self.batch.sources().iter().copied().zip(self.outcomes).collect();
-        BatchReport { outcomes, stats: self.stats, failure, left: self.left }
+        BatchReport { outcomes, stats: self.stats, stop, left: self.left }
     }
 }
 

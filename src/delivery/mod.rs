@@ -6,6 +6,7 @@ pub mod answer;
 pub mod backoff;
 pub mod batch_answer;
 pub mod call;
+pub mod connection;
 pub mod destination;
 pub mod failures;
 pub mod ingestion_plan;
@@ -42,6 +43,8 @@ pub enum DeadLetterReason {
     Refused,
     /// Too large even when alone.
     TooLarge,
+    /// No route holds for it.
+    Unrouted,
     /// Damaged in the log: it cannot be read.
     Damaged,
     /// Kept failing alone while others were accepted, for longer than the operator waits.
@@ -54,6 +57,7 @@ impl DeadLetterReason {
         match self {
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
+            Self::Unrouted => "unrouted",
             Self::Damaged => "damaged",
             Self::GaveUp => "gave_up",
         }
@@ -73,6 +77,35 @@ pub struct SendStats {
     pub wire_bytes: u64,
 }
 
+/// Why a destination gets nothing more in a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It refuses this function, whatever the record: keys, permissions, address. A person must act.
+    Refused {
+        /// HTTP status that told it; 0: there was no answer.
+        status: u16,
+        /// In words.
+        failure: Failure,
+    },
+    /// It may work later.
+    Unavailable(Failure),
+}
+
+impl Stop {
+    /// The reason in words.
+    pub fn failure(&self) -> &Failure {
+        match self {
+            Self::Refused { failure, .. } | Self::Unavailable(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Unavailable(failure)
+    }
+}
+
 /// What became of a whole batch.
 #[derive(Debug)]
 pub struct BatchReport {
@@ -80,8 +113,8 @@ pub struct BatchReport {
     pub outcomes: Vec<(Source, Outcome)>,
     /// What it cost.
     pub stats: SendStats,
-    /// Why something is undone, so that no more needs to be sent.
-    pub failure: Option<Failure>,
+    /// Why nothing more needs to be sent to this destination in this call; what is undone is so for this reason.
+    pub stop: Option<Stop>,
     /// Why single observations are left undone although the destination takes others.
     pub left: Option<Failure>,
 }
