@@ -12,6 +12,7 @@ use super::nearest::nearest;
 use super::problem::{Place, Problem};
 use super::setting::{Kind, Reach, Setting};
 use super::table::{self, settings};
+use super::tables::{Entry, Tables, is_table, nearest_table, tables};
 
 /// A value as it was written, not yet judged.
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Raw {
 pub(super) struct FileSettings {
     /// By name of setting. None: it is there, but not as text, and that is among the problems.
     pub values: BTreeMap<&'static str, Option<Raw>>,
+    /// The tables of a kind, in the order of the file.
+    pub entries: Vec<(&'static str, Entry)>,
     pub problems: Vec<Problem>,
     /// True if the file could not be taken in: then nothing is known to be missing.
     pub unreadable: bool,
@@ -43,10 +46,16 @@ impl FileSettings {
             return Self { problems: syntax_problems(text, &errors), unreadable: true, ..Self::default() };
         }
         let mut read = Self::default();
+        let mut tables = Tables::default();
+        let places = |offset| Place::File { line: line_of(text, offset) };
         for (key, value) in root.get_ref().iter() {
-            read.take(key.get_ref(), value.get_ref(), Place::File { line: line_of(text, key.span().start) });
+            match is_table(key.get_ref()) {
+                true => tables.take(key.get_ref(), value.get_ref(), key.span().start, &places),
+                false => read.take(key.get_ref(), value.get_ref(), places(key.span().start)),
+            }
         }
-        read
+        read.problems.append(&mut tables.problems);
+        Self { entries: tables.entries, ..read }
     }
 
     fn take(&mut self, key: &str, value: &DeValue<'_>, place: Place) {
@@ -111,14 +120,19 @@ fn file_problem(place: Place, rule: &'static str) -> Problem {
 }
 
 fn unknown_key(key: &str, place: Place) -> Problem {
-    let meant = nearest(key, settings().iter().filter(|setting| setting.reach == Reach::Anywhere).map(|setting| setting.name));
+    let anywhere = || settings().iter().filter(|setting| setting.reach == Reach::Anywhere);
+    if let Some(kind) = nearest_table(key, anywhere()) {
+        let rule = format!("must be the name of a setting or of a table; did you mean {}?", kind.heading());
+        return Problem { setting: shown(key).into(), rule: rule.into(), example: kind.heading(), ..file_problem(place, "") };
+    }
+    let meant = nearest(key, anywhere().map(|setting| setting.name));
     let meant = settings().iter().find(|setting| Some(setting.name) == meant);
     let rule = match meant {
         Some(setting) => format!("must be the name of a setting; did you mean {}?", setting.key()),
-        None => "must be the name of a setting in lower case; there are no sections".to_owned(),
+        None => format!("must be the name of a setting in lower case, or of a table: {}", headings().join(", ")),
     };
     Problem {
-        setting: if is_plain(key) { key } else { "unknown key" }.into(),
+        setting: shown(key).into(),
         rule: rule.into(),
         example: meant.unwrap_or(&table::LANGFUSE_HOST).example_in_file(),
         ..file_problem(place, "")
@@ -128,6 +142,14 @@ fn unknown_key(key: &str, place: Place) -> Problem {
 fn environment_only(setting: &Setting, place: Place) -> Problem {
     let rule = "must be set in the environment, not in the file";
     Problem { example: setting.example_in_environment(), ..Problem::new(setting, place, rule) }
+}
+
+fn headings() -> Vec<String> {
+    tables().iter().map(|kind| kind.heading()).collect()
+}
+
+fn shown(key: &str) -> &str {
+    if is_plain(key) { key } else { "unknown key" }
 }
 
 /// A stray text at the place of a key is shown only if it looks like a name and not like a key of another sort.
@@ -203,11 +225,18 @@ mod tests {
     }
 
     #[test]
-    fn a_section_is_an_unknown_key() {
+    fn an_unknown_table_is_answered_with_the_nearest_one_or_all() {
         assert_eq!(
             problems("[kafka]\nbrokers = 'x'"),
-            ["kafka (CONFIG_FILE line 1): must be the name of a setting in lower case; there are no sections; \
-              example: langfuse_host = \"https://cloud.langfuse.com\""]
+            [format!(
+                "kafka (CONFIG_FILE line 1): must be the name of a setting in lower case, or of a table: {}; \
+                 example: langfuse_host = \"https://cloud.langfuse.com\"",
+                headings().join(", ")
+            )]
+        );
+        assert_eq!(
+            problems("\n[maping]\nuser = 'consumer'"),
+            ["maping (CONFIG_FILE line 2): must be the name of a setting or of a table; did you mean [mapping]?; example: [mapping]"]
         );
     }
 

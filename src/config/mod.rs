@@ -3,7 +3,7 @@
 //! The only reader of the process environment; each module owns the struct that is filled here and knows no variable. One schema for the
 //! file and the environment, `design.md` §2 "Settings": default < file < environment. A value that does not parse stops the start.
 //!
-//! `table` names the settings, `reader` finds values, `rules` judges them, `sections` puts them into their structs, `problem` says what is
+//! `table` names the flat settings and `tables` those that are tables of the file, `reader` finds values, `rules` judges them, `sections` puts them into their structs, `problem` says what is
 //! wrong. Nothing here opens a connection, prints, or keeps state.
 
 mod certificates;
@@ -20,6 +20,7 @@ mod rules;
 mod sections;
 mod setting;
 mod table;
+mod tables;
 mod variables;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use platform::{Platform, platform};
 pub use problem::{Place, Problem, Problems};
 pub use setting::{Kind, Reach, Setting, Unset};
 pub use table::settings;
+pub use tables::{Entry, Form, Key, Member, Need, Node, Shape, TableKind, Text, tables};
 pub use variables::{FileSystem, Files, ProcessEnvironment, Variables};
 
 use crate::delivery::connection::ConnectionSettings;
@@ -228,6 +230,7 @@ mod tests {
             release: Some("r1".into()),
             version: None,
             tags: Vec::new(),
+            ..TraceSettings::default()
         };
         assert_eq!(config.trace, trace);
         let allowed_hosts = vec!["a.example".to_owned(), "b.example".to_owned()];

@@ -11,6 +11,7 @@ use super::problem::{Place, Problem, Problems};
 use super::rules::Rule;
 use super::setting::{Setting, Unset};
 use super::table;
+use super::tables::{Entry, TableKind, Text};
 use super::variables::{Files, Variables};
 
 /// Longest refused word of a closed list that is shown. All such words are shorter, all keys are longer.
@@ -95,6 +96,42 @@ impl<'a> Reader<'a> {
         if !self.file.unreadable {
             self.refuse(setting, Place::Unset, rule);
         }
+    }
+
+    /// The tables of a kind, in the order of the file. A second call has none.
+    pub(super) fn entries(&mut self, kind: &TableKind) -> Vec<Entry> {
+        let all = std::mem::take(&mut self.file.entries);
+        let (wanted, left) = all.into_iter().partition(|(name, _)| *name == kind.name);
+        self.file.entries = left;
+        Vec::into_iter(wanted).map(|(_, entry)| entry).collect()
+    }
+
+    #[allow(dead_code, reason = "the first table that holds single values is that of dialects")]
+    /// The text, word or number under a key of a table, judged by a rule. None if it is not there, or broke its rule, which is then recorded.
+    pub(super) fn text<T>(&mut self, entry: &Entry, key: &str, rule: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
+        let text = entry.text(key)?;
+        rule(&text.text).map_err(|rule| self.refuse_entry(entry, key, text.place, rule)).ok()
+    }
+
+    /// The texts under a key of a table, each judged by a rule. None if the key is not there or one broke its rule; all that do are recorded.
+    pub(super) fn texts<T>(&mut self, entry: &Entry, key: &str, rule: impl Fn(&str) -> Result<T, Rule>) -> Option<Vec<T>> {
+        entry.member(key)?;
+        let mut judge = |text: &Text| rule(&text.text).map_err(|rule| self.refuse_entry(entry, key, text.place, rule)).ok();
+        let judged: Vec<Option<T>> = entry.texts(key).iter().map(&mut judge).collect();
+        judged.into_iter().collect()
+    }
+
+    /// As [`Reader::text`], for a value that may be a reference.
+    #[allow(dead_code, reason = "the first table that holds keys is that of destinations")]
+    pub(super) fn secret_of(&mut self, entry: &Entry, key: &str, rule: impl FnOnce(&str) -> Result<String, Rule>) -> Option<String> {
+        let text = entry.text(key)?;
+        self.dereference(&text.text).and_then(|text| rule(&text)).map_err(|rule| self.refuse_entry(entry, key, text.place, rule)).ok()
+    }
+
+    /// Records a problem of a key of a table, or of a rule between keys.
+    pub(super) fn refuse_entry(&mut self, entry: &Entry, key: &str, place: Place, rule: impl Into<Rule>) {
+        let setting = format!("{}.{key}", entry.path);
+        self.problems.push(Problem { setting, rule: rule.into(), example: entry.example(key), place, order: entry.order });
     }
 
     /// What somebody wrote for a setting, as text. None where nobody did, and where the file holds something that is no text.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::reader::Reader;
 use super::setting::Setting;
+use super::tables::mapping::mappings;
 use super::{Config, ContentPolicy, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
 use crate::delivery::connection::{ConnectionSettings, ProxySettings};
@@ -118,6 +119,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let prices = prices(reader);
     let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
     let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
+    let (mapping, profiles) = mappings(reader);
     Some(TraceSettings {
         enabled: enabled?,
         sample_rate: sample_rate?,
@@ -128,6 +130,8 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         release,
         version: None,
         tags: Vec::new(),
+        mapping,
+        profiles,
     })
 }
 

@@ -46,6 +46,14 @@ macro_rules! members {
             /// The names of the members that have a field of their own.
             pub const NAMES: [&'static str; [$(stringify!($name)),+].len()] = [$(stringify!($name)),+];
 
+            /// The member of this name, one with a field of its own or another.
+            pub fn member(&self, name: &str) -> Option<&Value<'a>> {
+                match name {
+                    $(stringify!($name) => self.$name.as_ref(),)+
+                    _ => self.other(name),
+                }
+            }
+
             fn slot(&mut self, key: &str) -> Option<&mut Option<Value<'a>>> {
                 match key {
                     $(stringify!($name) => Some(&mut self.$name),)+

@@ -7,6 +7,7 @@
 pub mod ai_log;
 pub mod broken_text;
 pub mod envelope;
+pub mod field_path;
 pub mod go_syntax;
 pub mod json_rpc;
 pub mod kind;

@@ -8,6 +8,7 @@ pub mod content;
 pub mod cost;
 pub mod ids;
 pub mod map;
+pub mod mapping;
 pub mod marks;
 pub mod metadata;
 pub mod outcome;

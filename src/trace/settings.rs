@@ -1,7 +1,9 @@
 //! What the operator decides about traces: ownership, sampling, prices, and the attributes that every trace carries.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::mapping::Mapping;
 use super::prices::PriceBook;
 
 /// `TRACE_OWNERSHIP` (`design.md` decision 3).
@@ -27,7 +29,7 @@ pub enum JoinUsage {
 }
 
 /// What the operator decides about traces. A trigger's `functionParameter` may replace `environment`, `release`, `version`, `tags` and
-/// `sample_rate` for one call (`design.md` §2).
+/// `sample_rate`, and choose a profile, for one call (`design.md` §2).
 #[derive(Clone, Debug, PartialEq)]
 pub struct TraceSettings {
     /// `LANGFUSE_TRACING_ENABLED`.
@@ -48,6 +50,10 @@ pub struct TraceSettings {
     pub version: Option<String>,
     /// Tags of every own trace; only a call's `functionParameter` sets them.
     pub tags: Vec<String>,
+    /// `[mapping]`, or the `[profile.NAME]` that the call has chosen.
+    pub mapping: Arc<Mapping>,
+    /// Every `[profile.NAME]`, each with what it leaves to `[mapping]`.
+    pub profiles: Arc<BTreeMap<String, Arc<Mapping>>>,
 }
 
 impl Default for TraceSettings {
@@ -62,6 +68,8 @@ impl Default for TraceSettings {
             release: None,
             version: None,
             tags: Vec::new(),
+            mapping: Arc::default(),
+            profiles: Arc::default(),
         }
     }
 }

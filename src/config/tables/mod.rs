@@ -1,0 +1,32 @@
+//! The tables of the configuration file: `[mapping]`, `[profile.NAME]` and their kind. What flat settings are in `table.rs`, these are here.
+//!
+//! # How a table is added
+//!
+//! 1. Describe it in a file of its own beside this one: a [`TableKind`] with its [`Key`]s, each with a [`Shape`], a meaning in both languages
+//!    and an example that is accepted. `mapping.rs` is the model.
+//! 2. Name that description in [`TABLES`]. From then on the file may hold the table: types, required and unknown keys are checked with line,
+//!    rule and suggestion, secrets are hidden by `config`, `config --schema` knows it, and a test demands it in
+//!    `docs/sls-to-langfuse.example.toml`.
+//! 3. In the same file, write the function that makes the module's own settings of the [`Entry`]s: `reader.entries(&KIND)` hands them over,
+//!    `reader.text`, `reader.texts` and `reader.secret_of` judge a value by a rule (a function from text to value or phrase) and record what
+//!    is wrong at its line, `reader.refuse_entry` records what is wrong between keys. Call it from `sections.rs`.
+//!
+//! The settings belong to the module that acts on them, which knows nothing of files; a rule of hers is applied here, never written here.
+//! A value never enters a message (`problem.rs`), so a rule is a phrase that does not repeat what it judges.
+
+mod entry;
+mod kind;
+pub(super) mod mapping;
+mod read;
+
+pub use entry::{Entry, Member, Node, Text};
+pub use kind::{Form, Key, Need, Shape, TableKind};
+pub(super) use read::{Tables, is_table, nearest_table};
+
+/// Every table that the file may hold, in the order in which they are documented, judged and printed.
+pub static TABLES: &[&TableKind] = &[&mapping::MAPPING, &mapping::PROFILE];
+
+/// Every table that the file may hold.
+pub fn tables() -> &'static [&'static TableKind] {
+    TABLES
+}
