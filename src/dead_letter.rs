@@ -4,9 +4,6 @@
 use serde::Serialize;
 
 use crate::delivery::DeadLetterReason;
-use crate::invocation::TriggerEvent;
-use crate::sls::Position;
-use crate::sls::cursor::Cursor;
 use crate::sls::wire;
 use crate::trace::SpanId;
 
@@ -21,24 +18,11 @@ pub struct DeadLetter {
     /// Version of this form.
     pub v: u32,
     /// Where the record is.
-    pub project: String,
-    /// Where the record is.
-    pub logstore: String,
-    /// Its shard.
-    pub shard: u32,
-    /// Cursor of its log group; the beginning of the range where the group's own is not known.
-    pub cursor: String,
-    /// End of the range, only where the group's own cursor is not known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub end_cursor: Option<String>,
-    /// Index of the record in its group.
-    pub index: u32,
+    #[serde(flatten)]
+    pub pointer: Pointer,
     /// The observation it would have been; none for a record that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub span_id: Option<String>,
-    /// When the service received the record, UNIX seconds, where it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub receive_time: Option<u32>,
     /// Why.
     pub reason: &'static str,
     /// HTTP status of the refusal, if there was one.
@@ -46,23 +30,35 @@ pub struct DeadLetter {
     pub status: Option<u16>,
 }
 
+/// What names a record in its source. One form per source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub enum Pointer {
+    /// A log in SLS.
+    Log {
+        /// Its project.
+        project: String,
+        /// Its Logstore.
+        logstore: String,
+        /// Its shard.
+        shard: u32,
+        /// Cursor of its log group; the beginning of the range where the group's own is not known.
+        cursor: String,
+        /// End of the range, only where the group's own cursor is not known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        end_cursor: Option<String>,
+        /// Index of the record in its group.
+        index: u32,
+        /// When the service received the record, UNIX seconds, where it is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        receive_time: Option<u32>,
+    },
+}
+
 impl DeadLetter {
-    /// A pointer to the record at `position` of the event's range.
-    pub fn new(event: &TriggerEvent, position: Position, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) -> Self {
-        let own = position.group.map(Cursor::from_number);
-        Self {
-            v: 1,
-            project: event.place.project.clone(),
-            logstore: event.place.logstore.clone(),
-            shard: event.shard,
-            cursor: own.as_ref().unwrap_or(&event.range.begin).text().to_owned(),
-            end_cursor: own.is_none().then(|| event.range.end.text().to_owned()),
-            index: position.index,
-            span_id: span_id.map(|id| id.to_string()),
-            receive_time: position.received,
-            reason: reason.name(),
-            status,
-        }
+    /// The letter of the record that `pointer` names.
+    pub fn new(pointer: Pointer, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) -> Self {
+        Self { v: 1, pointer, span_id: span_id.map(|id| id.to_string()), reason: reason.name(), status }
     }
 
     /// The letter as JSON: one line of the log.
@@ -89,16 +85,13 @@ fn contents(letter: &DeadLetter) -> Vec<wire::Content> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::TriggerEvent;
+    use crate::origin::{Origin, Position};
 
     fn letter(group: Option<u64>) -> DeadLetter {
-        let event = TriggerEvent::parse(include_bytes!("../events/sls-trigger.json")).unwrap();
-        DeadLetter::new(
-            &event,
-            Position { group, index: 3, received: Some(1_772_417_413) },
-            Some(SpanId([1; 8])),
-            DeadLetterReason::Refused,
-            Some(400),
-        )
+        let event = &TriggerEvent::parse(include_bytes!("../events/sls-trigger.json")).unwrap();
+        let pointer = event.pointer(Position { group, index: 3, received: Some(1_772_417_413) });
+        DeadLetter::new(pointer, Some(SpanId([1; 8])), DeadLetterReason::Refused, Some(400))
     }
 
     #[test]

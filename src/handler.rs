@@ -17,6 +17,7 @@ use crate::delivery::call::CallDelivery;
 use crate::delivery::destination::Destination;
 use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
+use crate::feed::Feed;
 use crate::invocation::{Invocation, TriggerEvent};
 use crate::report::{CallOutcome, Report};
 use crate::secret::Credentials;
@@ -182,8 +183,9 @@ impl Handler {
         let sls_requests = Arc::new(AtomicU64::new(0));
         let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
         let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline, range_key(event), self.gives_up(event));
-        let work = Work::new(event, trace, delivery, self.batches.for_call(), report);
-        let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(reader)).await;
+        let mut origin = event;
+        let work = Work::new(&mut origin, trace, delivery, self.batches.for_call(), report);
+        let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(Feed::Shard(Box::new(reader)))).await;
         report.sls_requests = sls_requests.load(Relaxed);
         match ended {
             // Whatever failed last did so because its time was cut.

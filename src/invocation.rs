@@ -4,8 +4,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::dead_letter::Pointer;
 use crate::deadline::Deadline;
 use crate::error::{Failure, Stage};
+use crate::origin::{Origin, Position};
 use crate::secret::Credentials;
 use crate::sls::cursor::Cursor;
 use crate::sls::endpoint::{is_logstore_name, is_project_name};
@@ -106,6 +108,21 @@ impl TriggerEvent {
             cursor_time: whole_number(&raw.cursor_time),
             parameter: raw.parameter,
         })
+    }
+}
+
+impl Origin for &TriggerEvent {
+    fn pointer(&self, position: Position) -> Pointer {
+        let own = position.group.map(Cursor::from_number);
+        Pointer::Log {
+            project: self.place.project.clone(),
+            logstore: self.place.logstore.clone(),
+            shard: self.shard,
+            cursor: own.as_ref().unwrap_or(&self.range.begin).text().to_owned(),
+            end_cursor: own.is_none().then(|| self.range.end.text().to_owned()),
+            index: position.index,
+            receive_time: position.received,
+        }
     }
 }
 

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! [`runtime`] turns a platform's call into an [`invocation`]; [`handler`] says the order of the steps; [`work`] runs them side by side:
-//! [`sls`] pulls and divides pages, [`gateway`] sorts the fields of a record, [`trace`] decides what they mean, [`export`] writes
+//! [`feed`] gives what there is to read, piece by piece: pages that [`sls`] pulls and divides, or [`lines`] that came with the event.
+//! [`gateway`] sorts the fields of a record, [`trace`] decides what they mean, [`export`] writes
 //! bytes, [`delivery`] sends them and settles every record, [`report`] counts. Everything between "bytes came in" and "bytes go out"
 //! borrows from the page and takes values only: no client, clock, environment or log is needed to call it.
 //!
@@ -38,10 +39,13 @@ pub mod error;
 #[cfg(feature = "cli")]
 pub mod explain;
 pub mod export;
+pub mod feed;
 pub mod gateway;
 pub mod handler;
 pub mod invocation;
+pub mod lines;
 pub mod logging;
+pub mod origin;
 pub mod pull;
 pub mod report;
 pub mod runtime;

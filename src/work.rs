@@ -1,8 +1,7 @@
-//! The working part of a call: pages come in, batches go out, outcomes are settled, all at the same time and all bounded.
+//! The working part of a call: pieces come in, batches go out, outcomes are settled, all at the same time and all bounded.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Duration, Instant};
 
@@ -13,25 +12,23 @@ use crate::delivery::call::CallDelivery;
 use crate::delivery::{BatchReport, DeadLetterReason, Outcome};
 use crate::error::{Failure, Stage};
 use crate::export::batch::{Batch, Source};
-use crate::invocation::TriggerEvent;
-use crate::pull;
+use crate::feed::{Feed, Piece};
+use crate::origin::{Origin, Position, Settled};
 use crate::report::Report;
-use crate::sls::reader::{Page, Range, Read, ReadFailure, Reader};
-use crate::sls::{LogRecord, Position};
+use crate::sls::LogRecord;
+use crate::sls::reader::Range;
+use crate::trace::SpanId;
 use crate::trace::settings::TraceSettings;
 
 /// Requests of one call on their way at the same time: enough to hide an answer's latency behind conversion.
 const MAX_ON_THE_WAY: usize = 3;
-
-/// Pages that wait, decoded, for their conversion. More of them only cost memory: conversion is faster than pulling.
-const PAGES_AHEAD: usize = 1;
 
 /// How long conversion holds the thread before hooks and other calls get a turn.
 const TURN: Duration = Duration::from_millis(10);
 
 /// The work of one call.
 pub struct Work<'c> {
-    event: &'c TriggerEvent,
+    origin: &'c mut dyn Origin,
     report: &'c mut Report,
     converter: Converter<'c>,
     delivery: CallDelivery,
@@ -44,9 +41,9 @@ pub struct Work<'c> {
 }
 
 impl<'c> Work<'c> {
-    /// Work that counts into `report`, so that the counts survive when time runs out.
+    /// Work that counts into `report` and tells `origin`, so that both know what is done when time runs out.
     pub fn new(
-        event: &'c TriggerEvent,
+        origin: &'c mut dyn Origin,
         trace: &'c TraceSettings,
         delivery: CallDelivery,
         budget: CallBudget,
@@ -54,7 +51,7 @@ impl<'c> Work<'c> {
     ) -> Self {
         let (converter, on_the_way) = (Converter::new(trace, delivery.accepted_before()), JoinSet::new());
         Self {
-            event,
+            origin,
             report,
             converter,
             delivery,
@@ -70,27 +67,27 @@ impl<'c> Work<'c> {
     /// Does all of it and hands over the dead letters.
     ///
     /// # Errors
-    /// When something is left undone: a page that cannot be read, a destination that does not accept.
-    pub async fn run(mut self, reader: Reader) -> Result<Vec<DeadLetter>, Failure> {
-        let ended = self.steps(reader).await;
+    /// When something is left undone: a piece that cannot be read, a destination that does not accept.
+    pub async fn run(mut self, feed: Feed) -> Result<Vec<DeadLetter>, Failure> {
+        let ended = self.steps(feed).await;
         if ended.is_err() {
             self.settle_what_is_on_its_way().await;
         }
         ended.map(|()| self.letters)
     }
 
-    async fn steps(&mut self, reader: Reader) -> Result<(), Failure> {
+    async fn steps(&mut self, feed: Feed) -> Result<(), Failure> {
         // Dropping a set ends its task with the work, also when time runs out in the middle.
         let (mut reading, mut preparing) = (JoinSet::new(), JoinSet::new());
         if self.sends {
             let delivery = self.delivery.clone();
             preparing.spawn(async move { delivery.prepare().await });
         }
-        let mut pages = read_ahead(reader, &mut reading);
-        while let Some(read) = pages.recv().await {
-            match read.map_err(pull::failure)? {
-                Some(Read::Page(page)) => self.convert(&page).await?,
-                Some(Read::Lost(range)) => self.lose(&range),
+        let mut pieces = feed.read_ahead(&mut reading);
+        while let Some(piece) = pieces.recv().await {
+            match piece? {
+                Some(Piece::Lost(range)) => self.lose(&range),
+                Some(piece) => self.convert(&piece).await?,
                 None => break,
             }
         }
@@ -109,26 +106,22 @@ impl<'c> Work<'c> {
     fn lose(&mut self, lost: &Range) {
         let groups = lost.end.number().zip(lost.begin.number()).map_or(0, |(end, begin)| end.saturating_sub(begin));
         self.report.lost_groups += groups;
-        let (place, from, to) = (&self.event.place, lost.begin.text(), lost.end.text());
-        let (request_id, project, logstore) = (&self.report.request_id, &place.project, &place.logstore);
+        let (from, to, Report { request_id, project, logstore, shard, .. }) = (lost.begin.text(), lost.end.text(), &*self.report);
         tracing::error!(
-            event = "range_lost", %request_id, %project, %logstore, shard = self.event.shard, from, to, groups,
+            event = "range_lost", %request_id, %project, %logstore, shard, from, to, groups,
             "a part of the range has left the retention of the Logstore before it could be delivered"
         );
     }
 
-    async fn convert(&mut self, page: &Page) -> Result<(), Failure> {
+    async fn convert(&mut self, piece: &Piece) -> Result<(), Failure> {
         self.report.pages += 1;
-        self.report.ingest_bytes += page.size();
-        for (group, view) in page.groups() {
-            let received = view.received();
-            for (index, record) in view.records().enumerate() {
-                let position = Position { group, index: u32::try_from(index).unwrap_or(u32::MAX), received };
-                if let Some(full) = self.convert_record(record.ok(), position) {
-                    self.send(full).await?;
-                }
-                self.give_way().await;
+        self.report.ingest_bytes += piece.size();
+        self.origin.read(piece);
+        for (position, record) in piece.records() {
+            if let Some(full) = self.convert_record(record, position) {
+                self.send(full).await?;
             }
+            self.give_way().await;
         }
         Ok(())
     }
@@ -138,14 +131,16 @@ impl<'c> Work<'c> {
         // A record that our own code stumbles over is damaged too: it must take neither its neighbours nor the call with it.
         let converted = record.and_then(|record| catch_unwind(AssertUnwindSafe(|| self.converter.convert(&record, position))).ok());
         let Some(converted) = converted else {
-            self.dead_letter(DeadLetter::new(self.event, position, None, DeadLetterReason::Damaged, None), DeadLetterReason::Damaged);
+            self.dead_letter(position, None, DeadLetterReason::Damaged, None);
             return None;
         };
         if let Some(reason) = converted.skipped {
             self.report.skip(reason);
+            self.origin.settled(position, Settled::Done);
         }
         if converted.resumed {
             self.report.resume();
+            self.origin.settled(position, Settled::Done);
         }
         converted.full
     }
@@ -201,35 +196,22 @@ impl<'c> Work<'c> {
 
     fn settle_one(&mut self, source: Source, outcome: Outcome) {
         match outcome {
-            Outcome::Delivered => self.report.ship(),
-            Outcome::Undone => {}
-            Outcome::DeadLetter { reason, status } => {
-                let letter = DeadLetter::new(self.event, source.position, Some(source.span_id), reason, Some(status));
-                self.dead_letter(letter, reason);
+            Outcome::Delivered => {
+                self.report.ship();
+                self.origin.settled(source.position, Settled::Done);
             }
+            Outcome::Undone => {}
+            Outcome::DeadLetter { reason, status } => self.dead_letter(source.position, Some(source.span_id), reason, Some(status)),
         }
     }
 
-    fn dead_letter(&mut self, letter: DeadLetter, reason: DeadLetterReason) {
+    fn dead_letter(&mut self, position: Position, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) {
+        let letter = DeadLetter::new(self.origin.pointer(position), span_id, reason, status);
+        self.origin.settled(position, Settled::DeadLetter);
         tracing::warn!(event = "dead_letter", request_id = %self.report.request_id, members = %letter.json(), "a record cannot be delivered");
         self.report.dead_letter(reason);
         self.letters.push(letter);
     }
-}
-
-/// Pulls pages while earlier ones are converted and sent.
-fn read_ahead(mut reader: Reader, reading: &mut JoinSet<()>) -> mpsc::Receiver<Result<Option<Read>, ReadFailure>> {
-    let (pages, receiver) = mpsc::channel(PAGES_AHEAD);
-    reading.spawn(async move {
-        loop {
-            let page = reader.next().await;
-            let more = matches!(page, Ok(Some(_)));
-            if pages.send(page).await.is_err() || !more {
-                break;
-            }
-        }
-    });
-    receiver
 }
 
 fn task_failure(error: &JoinError) -> Failure {

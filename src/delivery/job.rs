@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::export::batch::Source;
     use crate::export::ingestion::BatchDialect;
-    use crate::sls::Position;
+    use crate::origin::Position;
     use crate::trace::SpanId;
 
     fn batch(count: u32) -> Batch {

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::sls::Position;
+use crate::origin::Position;
 use crate::trace::SpanId;
 
 /// The size that a request body is filled up to before compression. Bytes. Below one megabyte, because that is what a self-hosted

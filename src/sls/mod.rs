@@ -51,14 +51,3 @@ pub struct LogRecord<'p> {
     /// Its fields, in order.
     pub fields: Vec<Field<'p>>,
 }
-
-/// Where a record stands: what a dead letter names and what delivery answers for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Position {
-    /// Number of the log group in its shard, where the service tells it (`x-log-read-last-cursor`).
-    pub group: Option<u64>,
-    /// Index of the log in its group, from 0.
-    pub index: u32,
-    /// When the service received the group, UNIX seconds, where a tag of it tells.
-    pub received: Option<u32>,
-}

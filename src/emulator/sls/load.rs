@@ -1,11 +1,6 @@
 //! Log groups from a file of JSON lines, one log a line, as a person has them after an export. Reads no file itself.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
+use crate::lines;
 use crate::sls::wire::{Content, Log, LogGroup, LogTag};
 
 /// Why a text is not a file of logs. Names the place, never the content.
@@ -53,8 +48,7 @@ fn group(index: usize, logs: Vec<Log>) -> LogGroup {
 
 fn log(line: &str, number: usize, default_time: u32) -> Result<Log, LoadError> {
     let broken = |error: serde_json::Error| LoadError::NotAnObject { line: number, column: error.column() };
-    let mut json = serde_json::Deserializer::from_str(line);
-    let mut fields = json.deserialize_map(Fields).and_then(|fields| json.end().map(|()| fields)).map_err(broken)?;
+    let mut fields = lines::fields(line).map_err(broken)?;
     let time = log_time(&fields).unwrap_or(default_time);
     // Part of a log's head, not of its fields, when it is pulled.
     fields.retain(|(key, _)| key != "__time__");
@@ -72,26 +66,6 @@ fn end_time(start: &str, duration: &str) -> Option<u32> {
     let start = start.parse::<jiff::Timestamp>().ok().or_else(zoneless)?;
     let end = start.as_nanosecond() + duration.parse::<u32>().ok().map(i128::from)? * 1_000_000;
     u32::try_from(end.div_euclid(1_000_000_000) + i128::from(end.rem_euclid(1_000_000_000) > 0)).ok()
-}
-
-/// Keys and values in the order of the line; a repeated key stays repeated.
-struct Fields;
-
-impl<'de> Visitor<'de> for Fields {
-    type Value = Vec<(String, String)>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::new();
-        while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
-            let text = if value.get().starts_with('"') { serde_json::from_str(value.get()) } else { Ok(value.get().to_owned()) };
-            fields.push((key.into_owned(), text.map_err(serde::de::Error::custom)?));
-        }
-        Ok(fields)
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,109 @@
+//! What a call reads, piece by piece, whatever its source: pages of a shard, or lines that came with the event.
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::error::Failure;
+use crate::lines::{Line, Parcel};
+use crate::origin::Position;
+use crate::pull;
+use crate::sls::LogRecord;
+use crate::sls::decode::GroupView;
+use crate::sls::reader::{Page, Range, Read, Reader};
+
+/// Pieces that wait, decoded, for their conversion. More of them only cost memory: conversion is faster than reading.
+const PIECES_AHEAD: usize = 1;
+
+/// What is left to read.
+pub enum Feed {
+    /// A range of a shard, pulled page by page.
+    Shard(Box<Reader>),
+    /// The items of an event, each unpacked when its turn comes.
+    Parcels(Box<dyn Iterator<Item = Parcel> + Send>),
+}
+
+/// Records that were read together.
+#[derive(Debug)]
+pub enum Piece {
+    /// A page of log groups.
+    Page(Page),
+    /// The lines of one item.
+    Parcel(Parcel),
+    /// This part of the range has left the retention of the Logstore.
+    Lost(Range),
+}
+
+/// Records with their positions; `None` stands for one that is damaged.
+pub type Records<'p> = Box<dyn Iterator<Item = (Position, Option<LogRecord<'p>>)> + Send + 'p>;
+
+impl Feed {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    /// When the source cannot be read on.
+    pub async fn next(&mut self) -> Result<Option<Piece>, Failure> {
+        match self {
+            Self::Shard(reader) => reader.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
+            Self::Parcels(parcels) => Ok(parcels.next().map(Piece::Parcel)),
+        }
+    }
+
+    /// Reads on in a task of `reading` while earlier pieces are converted and sent.
+    pub fn read_ahead(mut self, reading: &mut JoinSet<()>) -> mpsc::Receiver<Result<Option<Piece>, Failure>> {
+        let (pieces, receiver) = mpsc::channel(PIECES_AHEAD);
+        reading.spawn(async move {
+            loop {
+                let piece = self.next().await;
+                let more = matches!(piece, Ok(Some(_)));
+                if pieces.send(piece).await.is_err() || !more {
+                    break;
+                }
+            }
+        });
+        receiver
+    }
+}
+
+impl From<Read> for Piece {
+    fn from(read: Read) -> Self {
+        match read {
+            Read::Page(page) => Self::Page(page),
+            Read::Lost(range) => Self::Lost(range),
+        }
+    }
+}
+
+impl Piece {
+    /// Decoded bytes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Page(page) => page.size(),
+            Self::Parcel(parcel) => parcel.size,
+            Self::Lost(_) => 0,
+        }
+    }
+
+    /// Its records, in order.
+    pub fn records(&self) -> Records<'_> {
+        match self {
+            Self::Page(page) => Box::new(page.groups().flat_map(|(group, view)| of_group(group, view))),
+            Self::Parcel(parcel) => Box::new(of_parcel(parcel)),
+            Self::Lost(_) => Box::new(std::iter::empty()),
+        }
+    }
+}
+
+fn of_group(group: Option<u64>, view: GroupView<'_>) -> impl Iterator<Item = (Position, Option<LogRecord<'_>>)> {
+    let received = view.received();
+    numbered(view.records().map(Result::ok)).map(move |(index, record)| (Position { group, index, received }, record))
+}
+
+fn of_parcel(parcel: &Parcel) -> impl Iterator<Item = (Position, Option<LogRecord<'_>>)> {
+    let (group, received) = (Some(parcel.item), parcel.received);
+    let records = parcel.lines.iter().map(|line| line.as_ref().map(Line::record));
+    numbered(records).map(move |(index, record)| (Position { group, index, received }, record))
+}
+
+fn numbered<T>(records: impl Iterator<Item = T>) -> impl Iterator<Item = (u32, T)> {
+    records.enumerate().map(|(index, record)| (u32::try_from(index).unwrap_or(u32::MAX), record))
+}

@@ -1,0 +1,39 @@
+//! Where the records of a call come from, as the work sees it: a position for each of them, and what its source wants to know.
+//!
+//! Knows no service. A source is a type that implements [`Origin`] beside whatever describes it.
+
+use crate::dead_letter::Pointer;
+use crate::feed::Piece;
+
+/// Where a record stands: what a dead letter names and what delivery answers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// What holds the record: the number of a log group in its shard, where the service tells it (`x-log-read-last-cursor`), or the
+    /// index of an item in its event.
+    pub group: Option<u64>,
+    /// Index of the record in its group, from 0.
+    pub index: u32,
+    /// When the service received the group, UNIX seconds, where it tells.
+    pub received: Option<u32>,
+}
+
+/// How a record was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Delivered, or passed over on purpose.
+    Done,
+    /// It can never be delivered.
+    DeadLetter,
+}
+
+/// The source of a call's records. It outlives the work, so that it knows what is settled also when time runs out.
+pub trait Origin: Send {
+    /// What names the record at `position` in a dead letter.
+    fn pointer(&self, position: Position) -> Pointer;
+
+    /// A piece has been read whole; its records are settled from now on.
+    fn read(&mut self, _piece: &Piece) {}
+
+    /// The record at `position` has had its one end.
+    fn settled(&mut self, _position: Position, _how: Settled) {}
+}
