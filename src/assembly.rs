@@ -26,14 +26,16 @@ pub enum Place {
 pub fn handler(config: &Config, place: Place) -> Result<Handler, ConnectionError> {
     let sls = SlsClient::new(tls::client_config(&[])?, SystemTime::now)?;
     let http = http_client(&config.connection)?;
-    let destination = Destination::new(config.langfuse.clone(), http, 1, SystemTime::now);
+    let all = &config.destinations;
+    let destinations = all.iter().map(|one| Destination::new(one.clone(), http.clone(), all.len(), SystemTime::now)).collect();
     let settings = HandlerSettings {
         trace: config.trace.clone(),
+        selection: config.selection.clone(),
         endpoint: config.endpoint.clone(),
         signature: config.signature.clone(),
         dead_letter_logstore: config.dead_letter_logstore.clone(),
         give_up_after: config.give_up_after,
         credentials: config.credentials.clone().filter(|_| place == Place::Elsewhere),
     };
-    Ok(Handler::new(settings, sls, destination, SystemTime::now))
+    Ok(Handler::new(settings, sls, destinations, SystemTime::now))
 }

@@ -28,6 +28,12 @@ pub struct DeadLetter {
     /// HTTP status of the refusal, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
+    /// The route it took, where there are routes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The destination that did not take it, where there are routes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
 }
 
 /// What names a record in its source. One form per source.
@@ -58,7 +64,13 @@ pub enum Pointer {
 impl DeadLetter {
     /// The letter of the record that `pointer` names.
     pub fn new(pointer: Pointer, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) -> Self {
-        Self { v: 1, pointer, span_id: span_id.map(|id| id.to_string()), reason: reason.name(), status }
+        Self { v: 1, pointer, span_id: span_id.map(|id| id.to_string()), reason: reason.name(), status, route: None, destination: None }
+    }
+
+    /// The same with the names of the route and of the destination that did not take it.
+    #[must_use]
+    pub fn on_its_way(self, route: Option<&str>, destination: Option<&str>) -> Self {
+        Self { route: route.map(str::to_owned), destination: destination.map(str::to_owned), ..self }
     }
 
     /// The letter as JSON: one line of the log.

@@ -3,6 +3,7 @@
 //! The only module that sees both sides of the trace model. Whoever calls it, Function Compute, Lambda or the command line, gets the
 //! same: a report, and a failure if anything is left undone (`design.md` decision 5).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,8 +20,11 @@ use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
 use crate::feed::Feed;
 use crate::invocation::{Invocation, TriggerEvent};
+use crate::judge::Judge;
 use crate::report::{CallOutcome, Report};
 use crate::secret::Credentials;
+use crate::select::Selection;
+use crate::settlement::Settlement;
 use crate::sls::calls::Shard;
 use crate::sls::client::{Logstore, SlsClient};
 use crate::sls::endpoint::{Endpoint, EndpointSettings};
@@ -46,6 +50,8 @@ const SHARED_BATCH_BYTES: u64 = 4 * 1024 * 1024;
 pub struct HandlerSettings {
     /// How traces look.
     pub trace: TraceSettings,
+    /// Which records go where.
+    pub selection: Selection,
     /// Which endpoints are trusted.
     pub endpoint: EndpointSettings,
     /// How requests to SLS are signed.
@@ -63,7 +69,7 @@ pub struct HandlerSettings {
 pub struct Handler {
     settings: HandlerSettings,
     sls: SlsClient,
-    destination: Arc<Destination>,
+    destinations: Vec<Arc<Destination>>,
     pages: ByteBudget,
     batches: ByteBudget,
     now: fn() -> SystemTime,
@@ -79,12 +85,12 @@ pub struct Handled {
 }
 
 impl Handler {
-    /// A handler that sends to one destination.
-    pub fn new(settings: HandlerSettings, sls: SlsClient, destination: Destination, now: fn() -> SystemTime) -> Self {
+    /// A handler that sends to these destinations: the numbers of routes are their indices; without routes there is one.
+    pub fn new(settings: HandlerSettings, sls: SlsClient, destinations: Vec<Destination>, now: fn() -> SystemTime) -> Self {
         Self {
             settings,
             sls,
-            destination: Arc::new(destination),
+            destinations: destinations.into_iter().map(Arc::new).collect(),
             pages: ByteBudget::new(SHARED_PAGE_BYTES),
             batches: ByteBudget::new(SHARED_BATCH_BYTES),
             now,
@@ -96,7 +102,7 @@ impl Handler {
         let started = Instant::now();
         let mut report = Report::new(&invocation.request_id);
         let failure = self.run(invocation, &mut report).await.err();
-        report.undone = report.unsettled();
+        report.close();
         report.outcome = if failure.is_some() { CallOutcome::Failure } else { CallOutcome::Success };
         report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Handled { report, failure }
@@ -106,6 +112,7 @@ impl Handler {
         let event = TriggerEvent::parse(&invocation.event)?;
         self.describe(&event, report);
         let trace = config::apply_parameter_member(&self.settings.trace, &event.parameter).map_err(parameter_failure)?;
+        let selection = self.selection(&event)?;
         self.refuse_own_logs(&event, invocation)?;
         let shard = self.shard(&event, invocation)?;
         if !trace.enabled {
@@ -114,17 +121,27 @@ impl Handler {
         if event.range.begin.is_at(&event.range.end) {
             return Ok(());
         }
-        let letters = self.read_convert_deliver(&event, shard.clone(), &trace, invocation, report).await?;
+        let judge = Judge { trace: &trace, selection: &selection };
+        let letters = self.read_convert_deliver(&event, shard.clone(), judge, invocation, report).await?;
         match report.unsettled() {
             0 => {
                 self.write_dead_letters(&shard, &letters, invocation.deadline, report).await?;
-                self.destination.accepted().forget(&range_key(&event));
+                self.destinations.iter().for_each(|destination| destination.accepted().forget(&range_key(&event)));
                 Ok(())
             }
             undone => {
                 Err(Failure::new(Stage::Internal, "unsettled", format!("{undone} records were not settled"), "report this: it is a bug"))
             }
         }
+    }
+
+    /// The rules of the process, narrowed by the filter of the call if it has one.
+    fn selection(&self, event: &TriggerEvent) -> Result<Cow<'_, Selection>, Failure> {
+        let of_call = config::filter_of_parameter_member(&event.parameter).map_err(parameter_failure)?;
+        let Some(of_call) = of_call else { return Ok(Cow::Borrowed(&self.settings.selection)) };
+        let mut selection = self.settings.selection.clone();
+        selection.filter.of_call = Some(of_call);
+        Ok(Cow::Owned(selection))
     }
 
     fn describe(&self, event: &TriggerEvent, report: &mut Report) {
@@ -176,15 +193,17 @@ impl Handler {
         &self,
         event: &TriggerEvent,
         shard: Shard,
-        trace: &TraceSettings,
+        judge: Judge<'_>,
         invocation: &Invocation,
         report: &mut Report,
     ) -> Result<Vec<DeadLetter>, Failure> {
         let sls_requests = Arc::new(AtomicU64::new(0));
         let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
-        let delivery = CallDelivery::new(self.destination.clone(), invocation.deadline, range_key(event), self.gives_up(event));
+        let delivery = |to: &Arc<Destination>| CallDelivery::new(to.clone(), invocation.deadline, range_key(event), self.gives_up(event));
+        let deliveries = self.destinations.iter().map(delivery).collect();
         let mut origin = event;
-        let work = Work::new(&mut origin, trace, delivery, self.batches.for_call(), report);
+        let settlement = Settlement::new(&mut origin, &judge.selection.routes, report);
+        let work = Work::new(settlement, judge, deliveries, self.batches.for_call());
         let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(Feed::Shard(Box::new(reader)))).await;
         report.sls_requests = sls_requests.load(Relaxed);
         match ended {

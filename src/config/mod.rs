@@ -12,6 +12,7 @@ mod file;
 mod log;
 mod nearest;
 mod not_yet;
+mod parameter_filter;
 mod parameters;
 mod platform;
 mod problem;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 pub use effective::{Effective, Value, effective};
 pub use log::{LogFormat, LogSettings};
-pub use parameters::{ParameterError, apply_parameter_member, apply_parameters};
+pub use parameters::{ParameterError, apply_parameter_member, apply_parameters, filter_of_parameter_member};
 pub use platform::{Platform, platform};
 pub use problem::{Place, Problem, Problems};
 pub use setting::{Kind, Reach, Setting, Unset};
@@ -38,6 +39,7 @@ pub use variables::{FileSystem, Files, ProcessEnvironment, Variables};
 use crate::delivery::connection::ConnectionSettings;
 use crate::delivery::destination::DestinationSettings;
 use crate::secret::Credentials;
+use crate::select::Selection;
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::signing::SignatureSettings;
 use crate::trace::settings::TraceSettings;
@@ -46,9 +48,11 @@ use reader::Reader;
 /// Everything that was decided for this process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// The Langfuse project.
-    pub langfuse: DestinationSettings,
-    /// The way to it.
+    /// The Langfuse projects, by the numbers that routes have for them; at least one.
+    pub destinations: Vec<DestinationSettings>,
+    /// Which records go where.
+    pub selection: Selection,
+    /// The way to them.
     pub connection: ConnectionSettings,
     /// Which SLS endpoints are trusted.
     pub endpoint: EndpointSettings,
@@ -159,10 +163,10 @@ mod tests {
     #[test]
     fn three_settings_are_enough_and_the_rest_are_the_defaults_of_the_contract() {
         let config = loaded(&[]);
-        assert_eq!(config.langfuse.base_url, "https://langfuse.example");
-        assert_eq!((config.langfuse.public_key.as_str(), config.langfuse.secret_key.expose()), ("pk-lf-1", "sk-lf-1"));
-        assert_eq!(config.langfuse.request_timeout, Duration::from_secs(30));
-        assert_eq!((config.langfuse.api, config.langfuse.compression), (IngestionApi::Auto, Compression::Gzip));
+        assert_eq!(config.destinations[0].base_url, "https://langfuse.example");
+        assert_eq!((config.destinations[0].public_key.as_str(), config.destinations[0].secret_key.expose()), ("pk-lf-1", "sk-lf-1"));
+        assert_eq!(config.destinations[0].request_timeout, Duration::from_secs(30));
+        assert_eq!((config.destinations[0].api, config.destinations[0].compression), (IngestionApi::Auto, Compression::Gzip));
         assert!(config.connection.extra_roots.is_empty());
         assert_eq!(config.endpoint, EndpointSettings::default());
         assert_eq!(config.signature, SignatureSettings::default());
@@ -211,9 +215,9 @@ mod tests {
             ("RUST_LOG", "debug"),
             ("TZ", "Asia/Shanghai"),
         ]);
-        assert_eq!(config.langfuse.base_url, "http://10.0.0.1:3000/langfuse");
-        assert_eq!(config.langfuse.request_timeout, Duration::from_millis(2500));
-        assert_eq!((config.langfuse.api, config.langfuse.compression), (IngestionApi::Otlp, Compression::None));
+        assert_eq!(config.destinations[0].base_url, "http://10.0.0.1:3000/langfuse");
+        assert_eq!(config.destinations[0].request_timeout, Duration::from_millis(2500));
+        assert_eq!((config.destinations[0].api, config.destinations[0].compression), (IngestionApi::Otlp, Compression::None));
         let prices = PriceSettings {
             region: Region::Intl,
             cny_per_usd: 7.25,
@@ -374,9 +378,9 @@ mod tests {
     #[test]
     fn either_name_of_the_host_will_do_and_both_must_agree() {
         let alone = load(&with(&[("LANGFUSE_HOST", ""), ("LANGFUSE_BASE_URL", "https://other.example/")]), &Disk::new()).unwrap();
-        assert_eq!(alone.langfuse.base_url, "https://other.example");
+        assert_eq!(alone.destinations[0].base_url, "https://other.example");
         let same = loaded(&[("LANGFUSE_BASE_URL", "HTTPS://Langfuse.example:443/")]);
-        assert_eq!(same.langfuse.base_url, "https://langfuse.example");
+        assert_eq!(same.destinations[0].base_url, "https://langfuse.example");
         let expected = "LANGFUSE_BASE_URL (environment): must equal LANGFUSE_HOST where both are set; one of the two is enough; \
                         example: LANGFUSE_BASE_URL=https://cloud.langfuse.com";
         assert_eq!(refused(&[("LANGFUSE_BASE_URL", "https://other.example")]), [expected]);
@@ -415,7 +419,10 @@ mod tests {
             ("ALIBABA_CLOUD_SECURITY_TOKEN", "env:OTHER"),
         ]);
         let config = load(&variables, &files).unwrap();
-        assert_eq!((config.langfuse.public_key.as_str(), config.langfuse.secret_key.expose()), ("from-variable", "from-file"));
+        assert_eq!(
+            (config.destinations[0].public_key.as_str(), config.destinations[0].secret_key.expose()),
+            ("from-variable", "from-file")
+        );
         let credentials = config.credentials.unwrap();
         assert_eq!((credentials.access_key_id.as_str(), credentials.access_key_secret.expose()), ("id", "from-file"));
         assert_eq!(credentials.security_token.unwrap().expose(), "from-variable");

@@ -7,7 +7,7 @@
 const WORDS: &[(&str, &str)] = &[("CONTENT_POLICY", "masked"), ("CONTENT_POLICY", "lengths"), ("CONTENT_POLICY", "none")];
 
 /// Keys of a trigger's `functionParameter`.
-const PARAMETERS: &[&str] = &["filter", "profile"];
+const PARAMETERS: &[&str] = &["profile"];
 
 /// True if the word is in the contract but refused by this version.
 pub(super) fn refuses_word(setting: &str, word: &str) -> bool {

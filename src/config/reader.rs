@@ -106,7 +106,6 @@ impl<'a> Reader<'a> {
         Vec::into_iter(wanted).map(|(_, entry)| entry).collect()
     }
 
-    #[allow(dead_code, reason = "the first table that holds single values is that of dialects")]
     /// The text, word or number under a key of a table, judged by a rule. None if it is not there, or broke its rule, which is then recorded.
     pub(super) fn text<T>(&mut self, entry: &Entry, key: &str, rule: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
         let text = entry.text(key)?;
@@ -122,7 +121,6 @@ impl<'a> Reader<'a> {
     }
 
     /// As [`Reader::text`], for a value that may be a reference.
-    #[allow(dead_code, reason = "the first table that holds keys is that of destinations")]
     pub(super) fn secret_of(&mut self, entry: &Entry, key: &str, rule: impl FnOnce(&str) -> Result<String, Rule>) -> Option<String> {
         let text = entry.text(key)?;
         self.dereference(&text.text).and_then(|text| rule(&text)).map_err(|rule| self.refuse_entry(entry, key, text.place, rule)).ok()

@@ -64,6 +64,11 @@ impl CallDelivery {
         Self { destination, deadline, state: Arc::default(), range, gives_up }
     }
 
+    /// The name of the destination, where it has one.
+    pub fn destination_name(&self) -> Option<&str> {
+        self.destination.settings().name.as_deref()
+    }
+
     /// Asks the destination what it is, where that decides the API, so that the answer is there when the first batch is.
     pub async fn prepare(&self) {
         if self.destination.paused().is_none() {

@@ -169,7 +169,10 @@ mod tests {
     fn batch(count: u32) -> Batch {
         let mut batch = Batch::default();
         for index in 0..count {
-            batch.push(&[0], Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]) });
+            batch.push(
+                &[0],
+                Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]), route: None, ticket: None },
+            );
         }
         batch
     }
