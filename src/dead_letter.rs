@@ -59,6 +59,35 @@ pub enum Pointer {
         #[serde(skip_serializing_if = "Option::is_none")]
         receive_time: Option<u32>,
     },
+    /// A line of a record in a Kinesis stream.
+    Kinesis {
+        /// Name of the stream.
+        stream: String,
+        /// Name of the shard.
+        shard: String,
+        /// Of the record.
+        sequence_number: String,
+        /// Index of the line in it.
+        index: u32,
+    },
+    /// An event of a CloudWatch log group.
+    CloudWatch {
+        /// Log group.
+        log_group: String,
+        /// Log stream.
+        log_stream: String,
+        /// Its id.
+        event_id: String,
+    },
+    /// A line of a message in an SQS queue, which the queue keeps.
+    Sqs {
+        /// Name of the queue.
+        queue: String,
+        /// Of the message.
+        message_id: String,
+        /// Index of the line in it.
+        index: u32,
+    },
 }
 
 impl DeadLetter {

@@ -3,6 +3,7 @@
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::budget::{Allowance, CallBudget};
 use crate::error::Failure;
 use crate::lines::{Line, Parcel};
 use crate::origin::Position;
@@ -19,16 +20,19 @@ pub enum Feed {
     /// A range of a shard, pulled page by page.
     Shard(Box<Reader>),
     /// The items of an event, each unpacked when its turn comes.
-    Parcels(Box<dyn Iterator<Item = Parcel> + Send>),
+    Parcels(Parcels, CallBudget),
 }
 
-/// Records that were read together.
+/// Items of an event as they are unpacked; a failure is the failure of the call.
+pub type Parcels = Box<dyn Iterator<Item = Result<Parcel, Failure>> + Send>;
+
+/// Records that were read together. Holding them holds their share of the memory budget.
 #[derive(Debug)]
 pub enum Piece {
     /// A page of log groups.
     Page(Page),
     /// The lines of one item.
-    Parcel(Parcel),
+    Parcel(Parcel, Allowance),
     /// This part of the range has left the retention of the Logstore.
     Lost(Range),
 }
@@ -44,7 +48,13 @@ impl Feed {
     pub async fn next(&mut self) -> Result<Option<Piece>, Failure> {
         match self {
             Self::Shard(reader) => reader.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
-            Self::Parcels(parcels) => Ok(parcels.next().map(Piece::Parcel)),
+            Self::Parcels(parcels, budget) => match parcels.next().transpose()? {
+                Some(parcel) => {
+                    let allowance = budget.take(parcel.size).await;
+                    Ok(Some(Piece::Parcel(parcel, allowance)))
+                }
+                None => Ok(None),
+            },
         }
     }
 
@@ -78,7 +88,7 @@ impl Piece {
     pub fn size(&self) -> u64 {
         match self {
             Self::Page(page) => page.size(),
-            Self::Parcel(parcel) => parcel.size,
+            Self::Parcel(parcel, _) => parcel.size,
             Self::Lost(_) => 0,
         }
     }
@@ -87,7 +97,7 @@ impl Piece {
     pub fn records(&self) -> Records<'_> {
         match self {
             Self::Page(page) => Box::new(page.groups().flat_map(|(group, view)| of_group(group, view))),
-            Self::Parcel(parcel) => Box::new(of_parcel(parcel)),
+            Self::Parcel(parcel, _) => Box::new(of_parcel(parcel)),
             Self::Lost(_) => Box::new(std::iter::empty()),
         }
     }

@@ -1,7 +1,10 @@
 //! The order of the steps of a call, and only that: read the event, pull pages, convert, deliver, settle, report.
 //!
-//! The only module that sees both sides of the trace model. Whoever calls it, Function Compute, Lambda or the command line, gets the
+//! Here for what an SLS trigger names, in `lines` for what comes with the event itself. The only module that sees both sides of the trace model. Whoever calls it, Function Compute, Lambda or the command line, gets the
 //! same: a report, and a failure if anything is left undone (`design.md` decision 5).
+
+mod in_time;
+mod lines;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -33,10 +36,8 @@ use crate::sls::signing::SignatureSettings;
 use crate::sls::writer;
 use crate::trace::settings::TraceSettings;
 use crate::work::Work;
-
-/// How long after the deadline requests may take to notice that their time is up: they then end with counts instead of being dropped
-/// with none. A part of the reserve of [`Deadline::of_call`], which is at least twice as long.
-const GRACE: Duration = Duration::from_millis(50);
+use in_time::in_time;
+pub use lines::LineCall;
 
 /// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
 /// under 64 MB.
@@ -84,6 +85,15 @@ pub struct Handled {
     pub failure: Option<Failure>,
 }
 
+impl Handled {
+    fn ended(mut report: Report, failure: Option<Failure>, started: Instant) -> Self {
+        report.close();
+        report.outcome = if failure.is_some() { CallOutcome::Failure } else { CallOutcome::Success };
+        report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Self { report, failure }
+    }
+}
+
 impl Handler {
     /// A handler that sends to these destinations: the numbers of routes are their indices; without routes there is one.
     pub fn new(settings: HandlerSettings, sls: SlsClient, destinations: Vec<Destination>, now: fn() -> SystemTime) -> Self {
@@ -102,10 +112,7 @@ impl Handler {
         let started = Instant::now();
         let mut report = Report::new(&invocation.request_id);
         let failure = self.run(invocation, &mut report).await.err();
-        report.close();
-        report.outcome = if failure.is_some() { CallOutcome::Failure } else { CallOutcome::Success };
-        report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Handled { report, failure }
+        Handled::ended(report, failure, started)
     }
 
     async fn run(&self, invocation: &Invocation, report: &mut Report) -> Result<(), Failure> {
@@ -115,9 +122,7 @@ impl Handler {
         let selection = self.selection(&event)?;
         self.refuse_own_logs(&event, invocation)?;
         let shard = self.shard(&event, invocation)?;
-        if !trace.enabled {
-            tracing::warn!(event = "disabled", request_id = %invocation.request_id, "LANGFUSE_TRACING_ENABLED is false: records are skipped");
-        }
+        warn_if_disabled(&trace, report);
         if event.range.begin.is_at(&event.range.end) {
             return Ok(());
         }
@@ -126,7 +131,7 @@ impl Handler {
         match report.unsettled() {
             0 => {
                 self.write_dead_letters(&shard, &letters, invocation.deadline, report).await?;
-                self.destinations.iter().for_each(|destination| destination.accepted().forget(&range_key(&event)));
+                self.forget(&range_key(&event));
                 Ok(())
             }
             undone => {
@@ -152,9 +157,13 @@ impl Handler {
         report.shard = event.shard;
         report.begin_cursor = event.range.begin.text().to_owned();
         report.end_cursor = event.range.end.text().to_owned();
-        let now = i64::from(self.now_seconds());
-        let lag = event.cursor_time.map_or(0, |time| now.saturating_sub(time).max(0));
-        report.lag_ms = u64::try_from(lag).unwrap_or(0).saturating_mul(1000);
+        report.lag_ms = self.lag_ms(event.cursor_time);
+    }
+
+    /// How long ago the newest record arrived (UNIX seconds); 0 where that is not known.
+    fn lag_ms(&self, newest: Option<i64>) -> u64 {
+        let lag = newest.map_or(0, |time| i64::from(self.now_seconds()).saturating_sub(time).max(0));
+        u64::try_from(lag).unwrap_or(0).saturating_mul(1000)
     }
 
     /// A function that reads what it writes would feed itself for ever.
@@ -199,19 +208,24 @@ impl Handler {
     ) -> Result<Vec<DeadLetter>, Failure> {
         let sls_requests = Arc::new(AtomicU64::new(0));
         let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
-        let delivery = |to: &Arc<Destination>| CallDelivery::new(to.clone(), invocation.deadline, range_key(event), self.gives_up(event));
-        let deliveries = self.destinations.iter().map(delivery).collect();
+        let gives_up = self.gives_up(event.cursor_time);
+        let deliveries = self.deliveries(invocation.deadline, &range_key(event), gives_up);
         let mut origin = event;
         let settlement = Settlement::new(&mut origin, &judge.selection.routes, report);
         let work = Work::new(settlement, judge, deliveries, self.batches.for_call());
-        let ended = tokio::time::timeout_at(invocation.deadline.instant() + GRACE, work.run(Feed::Shard(Box::new(reader)))).await;
+        let ended = in_time(invocation.deadline, work.run(Feed::Shard(Box::new(reader)))).await;
         report.sls_requests = sls_requests.load(Relaxed);
-        match ended {
-            // Whatever failed last did so because its time was cut.
-            Ok(Err(last)) if invocation.deadline.left().is_zero() => Err(out_of_time(report, Some(&last))),
-            Ok(ended) => ended,
-            Err(_) => Err(out_of_time(report, None)),
-        }
+        ended.map_err(|ended| ended.failure(report))
+    }
+
+    /// What a call sends with: one delivery for each destination.
+    fn deliveries(&self, deadline: Deadline, range: &RangeKey, gives_up: bool) -> Vec<CallDelivery> {
+        self.destinations.iter().map(|to| CallDelivery::new(to.clone(), deadline, range.clone(), gives_up)).collect()
+    }
+
+    /// A range is done: what was accepted of it need not be remembered.
+    fn forget(&self, range: &RangeKey) {
+        self.destinations.iter().for_each(|destination| destination.accepted().forget(range));
     }
 
     async fn write_dead_letters(
@@ -238,9 +252,9 @@ impl Handler {
         Ok(())
     }
 
-    /// True if the range is older than the operator waits for what keeps failing (`design.md` decision 5).
-    fn gives_up(&self, event: &TriggerEvent) -> bool {
-        let age = event.cursor_time.map(|time| i64::from(self.now_seconds()).saturating_sub(time));
+    /// True if even the newest record (UNIX seconds) is older than the operator waits for what keeps failing (`design.md` decision 5).
+    fn gives_up(&self, newest: Option<i64>) -> bool {
+        let age = newest.map(|time| i64::from(self.now_seconds()).saturating_sub(time));
         let limit = self.settings.give_up_after.and_then(|limit| i64::try_from(limit.as_secs()).ok());
         age.zip(limit).is_some_and(|(age, limit)| age > limit)
     }
@@ -256,15 +270,13 @@ fn range_key(event: &TriggerEvent) -> RangeKey {
     RangeKey { project, logstore, shard: event.shard, begin: event.range.begin.text().to_owned() }
 }
 
+fn warn_if_disabled(trace: &TraceSettings, report: &Report) {
+    if !trace.enabled {
+        tracing::warn!(event = "disabled", request_id = %report.request_id, "LANGFUSE_TRACING_ENABLED is false: records are skipped");
+    }
+}
+
 fn parameter_failure(error: config::ParameterError) -> Failure {
     let hint = "correct functionParameter of the trigger; everything else belongs into the function's environment";
     Failure::new(Stage::Event, "invalid_parameter", error.to_string(), hint)
-}
-
-fn out_of_time(report: &Report, last: Option<&Failure>) -> Failure {
-    let last = last.map(|failure| format!("; last, {}", failure.message)).unwrap_or_default();
-    let message = format!("the time of the call ran out after {} pages, {} records delivered{last}", report.pages, report.ship_lines);
-    let hint = "nothing is lost: the range comes again; raise the function's timeout or lower triggerInterval, \
-                and look for a slow SLS or Langfuse if little was delivered";
-    Failure::new(Stage::Deadline, "out_of_time", message, hint)
 }

@@ -55,6 +55,9 @@ pub struct Report {
     pub request_id: String,
     pub job_name: String,
     pub task_id: String,
+    /// Stream, queue or log group that the records came from, where that is not a Logstore.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source: String,
     pub project: String,
     pub logstore: String,
     pub shard: u32,
@@ -77,6 +80,8 @@ pub struct Report {
     pub requests: u64,
     pub retries: u64,
     pub wire_bytes: u64,
+    /// How long requests to Langfuse waited before they were repeated, in all.
+    pub waited_ms: u64,
     /// Log groups that had left the retention before they could be read, where their number is known.
     pub lost_groups: u64,
     pub lag_ms: u64,
@@ -148,6 +153,7 @@ impl Report {
         self.retries += stats.retries;
         self.wire_bytes += stats.wire_bytes;
         self.ship_bytes += stats.body_bytes;
+        self.waited_ms += u64::try_from(stats.waited.as_millis()).unwrap_or(u64::MAX);
     }
 
     /// Records read and settled in no way yet.

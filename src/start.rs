@@ -4,12 +4,14 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::assembly::Place;
 use crate::config::{self, Config, Files, LogFormat, LogSettings, Platform, Problems, Variables};
-use crate::runtime::{Application, Misconfigured, fc};
+use crate::handler::Handler;
+use crate::runtime::{Application, Misconfigured, fc, lambda};
 use crate::{assembly, logging};
 
 /// The exit code for wrong usage or configuration (`design.md` §2).
@@ -21,10 +23,7 @@ pub fn function(variables: &dyn Variables, files: &dyn Files) -> ExitCode {
         Ok(platform) => platform,
         Err(problems) => return refuse(&problems.to_string()),
     };
-    if platform.lambda_runtime_api.is_some() {
-        return refuse("AWS_LAMBDA_RUNTIME_API is set, but this version runs on Function Compute only");
-    }
-    match (config::load(variables, files), platform.on_function_compute) {
+    match (config::load(variables, files), platform.is_function_compute()) {
         (Ok(config), _) => with_settings(&platform, &config),
         (Err(problems), true) => without_settings(&platform, &problems),
         (Err(problems), false) => refuse(&problems.to_string()),
@@ -34,11 +33,22 @@ pub fn function(variables: &dyn Variables, files: &dyn Files) -> ExitCode {
 fn with_settings(platform: &Platform, config: &Config) -> ExitCode {
     logging::start(&config.log, LogFormat::Json);
     logging::hide_panic_messages();
-    let place = if platform.on_function_compute { Place::FunctionCompute } else { Place::Elsewhere };
+    let place = if platform.is_function_compute() { Place::FunctionCompute } else { Place::Elsewhere };
     match assembly::handler(config, place) {
+        Ok(handler) if platform.lambda_runtime_api.is_some() => run_on_lambda(platform, handler),
         Ok(handler) => run(platform, Arc::new(handler)),
         Err(error) => refuse(&error.to_string()),
     }
+}
+
+/// A start that fails ends the process: the platform begins anew, and shows what was written.
+fn run_on_lambda(platform: &Platform, handler: Handler) -> ExitCode {
+    let front_end = lambda::FrontEnd { handler, own_log_group: platform.lambda_log_group.clone() };
+    let served = one_thread().and_then(|runtime| {
+        tracing::info!(event = "polling", version = env!("CARGO_PKG_VERSION"), "ready for events");
+        runtime.block_on(lambda::serve(front_end)).map_err(std::io::Error::other)
+    });
+    served.map_or_else(|error| refuse(&format!("the runtime API of Lambda broke off: {error}")), |()| ExitCode::SUCCESS)
 }
 
 fn without_settings(platform: &Platform, problems: &Problems) -> ExitCode {
@@ -50,8 +60,12 @@ fn without_settings(platform: &Platform, problems: &Problems) -> ExitCode {
 }
 
 /// One thread: the smallest instances have a fraction of a core, and every further thread costs memory there.
+fn one_thread() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
 fn run(platform: &Platform, application: Arc<dyn Application>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match one_thread() {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&format!("the runtime cannot start: {error}")),
     };

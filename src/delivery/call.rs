@@ -4,6 +4,9 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
 
 use super::answer::NoAnswer;
 use super::batch_answer::{BatchVerdict, ObservationResult, batch_verdict};
@@ -14,8 +17,9 @@ use super::memory::RangeKey;
 use super::request::{self, Body, NoBody};
 use super::route::Route;
 use super::verdict::{Block, Verdict, verdict};
-use super::{BatchReport, DeadLetterReason, Outcome, Stop, backoff, failures};
+use super::{BatchReport, DeadLetterReason, Outcome, Stop, backoff, breaker, failures};
 use crate::deadline::Deadline;
+use crate::error::Failure;
 use crate::export::batch::Batch;
 use crate::trace::SpanId;
 
@@ -41,6 +45,8 @@ pub(super) struct State {
     pub(super) stopped: AtomicBool,
     /// Because a request failed for this reason, the first one in this call.
     reason: OnceLock<Stop>,
+    /// Whether the destination answers at all, where that was asked.
+    pub(super) alive: OnceCell<Result<(), Failure>>,
     /// The API of this call, once it is decided, and what else there is.
     pub(super) route: Mutex<Option<Route>>,
 }
@@ -94,10 +100,16 @@ impl CallDelivery {
             return shipment.report(Some(self.stopped_for(stop)));
         }
         let mut jobs = VecDeque::from([Job::first(0..batch.len(), self.route().await.api)]);
+        if let Err(failure) = self.check(&mut shipment).await {
+            return shipment.report(Some(self.stopped_for(failure.into())));
+        }
         while let Some(job) = jobs.pop_front() {
             match self.work_off(&mut shipment, job).await {
                 Ok(more) => enqueue(&mut jobs, more),
-                Err(stop) => return shipment.report(Some(self.stopped_for(stop))),
+                Err(stop) => {
+                    self.suspect_if_silent();
+                    return shipment.report(Some(self.stopped_for(stop)));
+                }
             }
         }
         shipment.report(None)
@@ -122,8 +134,8 @@ impl CallDelivery {
 
     /// Sends one job, settles what its answer settles, and returns what is still to be done.
     async fn work_off(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
-        self.wait_before(&job).await?;
-        match self.send(shipment, &job).await {
+        self.wait_before(shipment, &job).await?;
+        match self.send(shipment, &job, self.deadline.left()).await {
             Sent::Settled(results) => self.settle(shipment, &job, &results).await,
             Sent::Whole(_, Verdict::Delivered) => {
                 shipment.settle(job.run, Outcome::Delivered);
@@ -131,9 +143,10 @@ impl CallDelivery {
             }
             Sent::Whole(status, Verdict::Retry(asked)) => self.retried(shipment, job.again(asked, LastAttempt::Answered(status))).await,
             Sent::Nothing(NoAnswer::Certificate) => self.detour(job, 0, &Block::Certificate).await,
+            Sent::Nothing(NoAnswer::TimedOut) => self.timed_out(shipment, job).await,
             Sent::Nothing(reason) => self.retried(shipment, job.again(None, LastAttempt::NoAnswer(reason))).await,
             Sent::Whole(_, Verdict::TooLarge | Verdict::Refused) if job.run.len() > 1 => Ok(job.halves().into()),
-            Sent::Whole(status, Verdict::TooLarge) => self.give_up(shipment, job, DeadLetterReason::TooLarge, status).await,
+            Sent::Whole(status, Verdict::TooLarge) => self.shrink(shipment, job, status).await,
             Sent::Whole(status, Verdict::Refused) => self.give_up(shipment, job, DeadLetterReason::Refused, status).await,
             Sent::Whole(status, Verdict::Blocked(block)) => self.detour(job, status, &block).await,
             Sent::Unreadable => Err(failures::unreadable().into()),
@@ -158,7 +171,7 @@ impl CallDelivery {
     }
 
     /// One more attempt, or what becomes of a job that has used up its attempts.
-    async fn retried(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
+    pub(super) async fn retried(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
         match job.is_exhausted() {
             false => Ok(vec![job]),
             true => self.isolate(shipment, job).await,
@@ -166,19 +179,22 @@ impl CallDelivery {
     }
 
     /// Waits as long as an attempt must wait, or says why there is none.
-    async fn wait_before(&self, job: &Job) -> Result<(), Stop> {
+    async fn wait_before(&self, shipment: &mut Shipment<'_>, job: &Job) -> Result<(), Stop> {
         self.may_go_on()?;
         if self.state.stopped.load(Relaxed) {
             return Err(failures::exhausted(&self.destination, job.last, job.attempt).into());
         }
         let Some(failed_before) = job.attempt.checked_sub(1) else { return Ok(()) };
-        match self.deadline.sleep(backoff::wait(failed_before, job.asked, fastrand::f64())).await {
-            true => Ok(()),
-            false => Err(failures::exhausted(&self.destination, job.last, job.attempt).into()),
+        let wait = backoff::wait(failed_before, job.asked, fastrand::f64());
+        if !breaker::is_worth(wait, job.last) || !self.deadline.sleep(wait).await {
+            return Err(failures::too_long_a_wait(&self.destination, job.last, wait).into());
         }
+        shipment.stats.waited += wait;
+        Ok(())
     }
 
-    pub(super) async fn send(&self, shipment: &mut Shipment<'_>, job: &Job) -> Sent {
+    /// Sends a job once and reads the answer, within `limit` and the deadline.
+    pub(super) async fn send(&self, shipment: &mut Shipment<'_>, job: &Job, limit: Duration) -> Sent {
         let body = match request::body(shipment.bytes(job), job.api, self.destination.settings().compression) {
             Ok(body) => body,
             Err(NoBody::TooLarge) => return Sent::Whole(413, Verdict::TooLarge),
@@ -187,7 +203,7 @@ impl CallDelivery {
         shipment.stats.requests += 1;
         shipment.stats.retries += u64::from(job.attempt > 0);
         shipment.stats.wire_bytes += body.wire.len() as u64;
-        let sent = self.judged(&body).await;
+        let sent = self.judged(&body, limit.min(self.deadline.left())).await;
         self.note(shipment, job, &body, &sent);
         sent
     }
@@ -200,6 +216,7 @@ impl CallDelivery {
             _ => return,
         };
         self.state.healthy.store(true, Relaxed);
+        self.destination.trust();
         if !accepted.is_empty() {
             self.state.accepted.store(true, Relaxed);
             shipment.stats.body_bytes += body.raw_len as u64;
@@ -207,8 +224,8 @@ impl CallDelivery {
         }
     }
 
-    async fn judged(&self, body: &Body) -> Sent {
-        let answer = match self.destination.post(body, self.deadline.left()).await {
+    async fn judged(&self, body: &Body, left: Duration) -> Sent {
+        let answer = match self.destination.post(body, left).await {
             Ok(answer) => answer,
             Err(reason) => return Sent::Nothing(reason),
         };

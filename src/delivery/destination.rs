@@ -1,6 +1,7 @@
 //! One Langfuse project: where it is, how to speak to it, and whether it is being left alone. The only module that opens connections to it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -80,6 +81,7 @@ pub struct Destination {
     now: fn() -> SystemTime,
     paused: Mutex<Option<Pause>>,
     version: tokio::sync::Mutex<Option<KnownVersion>>,
+    silent: AtomicBool,
     accepted: AcceptedSpans,
 }
 
@@ -112,8 +114,16 @@ impl Destination {
     /// dates in answers.
     pub fn new(settings: DestinationSettings, http: reqwest::Client, among: usize, now: fn() -> SystemTime) -> Self {
         let authorization = basic(&settings);
-        let accepted = AcceptedSpans::among(among);
-        Self { settings, authorization, http, now, paused: Mutex::new(None), version: tokio::sync::Mutex::new(None), accepted }
+        Self {
+            settings,
+            authorization,
+            http,
+            now,
+            paused: Mutex::new(None),
+            version: tokio::sync::Mutex::new(None),
+            silent: AtomicBool::new(false),
+            accepted: AcceptedSpans::among(among),
+        }
     }
 
     /// What the operator said about it.
@@ -183,8 +193,24 @@ impl Destination {
 
     async fn ask_version(&self, timeout: Duration) -> Option<ServerVersion> {
         let request = self.http.get(format!("{}{HEALTH_PATH}", self.settings.base_url)).timeout(timeout);
-        let answer = self.answer(request.send().await.ok()?).await.ok()?;
+        let response = request.send().await.inspect_err(|_| self.suspect());
+        let answer = self.answer(response.ok()?).await.ok()?;
         ServerVersion::of_health(&answer.body)
+    }
+
+    /// Notes that it may be down: before anything else is sent, the next request finds out whether it answers at all (see `breaker`).
+    pub fn suspect(&self) {
+        self.silent.store(true, Relaxed);
+    }
+
+    /// Notes that it answers.
+    pub fn trust(&self) {
+        self.silent.store(false, Relaxed);
+    }
+
+    /// True if it has not answered as it should since it was last suspected.
+    pub fn is_suspected(&self) -> bool {
+        self.silent.load(Relaxed)
     }
 
     /// What it has accepted of ranges that failed.

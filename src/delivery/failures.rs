@@ -1,5 +1,7 @@
 //! The failures of delivery in words: what failed, at which host, and what to do. No text of a server's answer. Pure.
 
+use std::time::Duration;
+
 use super::answer::NoAnswer;
 use super::destination::{Destination, Pause};
 use super::ingestion_plan::Api;
@@ -25,7 +27,20 @@ pub fn paused(destination: &Destination, pause: &Pause) -> Failure {
 
 /// The attempts or the time are used up.
 pub fn exhausted(destination: &Destination, last: LastAttempt, attempts: u32) -> Failure {
-    let message = format!("{} did not take a request after {attempts} attempts ({last})", host(destination));
+    unavailable(destination, last, format!("{} did not take a request after {attempts} attempts ({last})", host(destination)))
+}
+
+/// The next attempt would have to wait longer than is worth it.
+pub fn too_long_a_wait(destination: &Destination, last: LastAttempt, wait: Duration) -> Failure {
+    let seconds = wait.as_secs();
+    unavailable(
+        destination,
+        last,
+        format!("{} asks for {seconds} s before the next attempt ({last}), which this call does not wait", host(destination)),
+    )
+}
+
+fn unavailable(destination: &Destination, last: LastAttempt, message: String) -> Failure {
     let advice = match last {
         LastAttempt::Answered(429) => "Langfuse limits this project's rate: lower the sample rate or raise the plan if it stays",
         LastAttempt::Answered(403) => "something in front of Langfuse refuses requests: look at its firewall",
@@ -34,18 +49,13 @@ pub fn exhausted(destination: &Destination, last: LastAttempt, attempts: u32) ->
         _ => "check that Langfuse is up and reachable from the function; LANGFUSE_SDK_TIMEOUT limits each request",
     };
     let hint = format!("nothing is lost, the trigger brings the range again; {advice}");
-    Failure::new(Stage::Deliver, "langfuse_unavailable", message, in_names_of(destination.settings().name.as_deref(), hint))
+    Failure::new(Stage::Deliver, "langfuse_unavailable", message, in_names_of(destination, hint))
 }
 
 /// The operator demands the batch API, and the server stores nothing of it.
 pub fn events_only(destination: &Destination) -> Failure {
     let message = format!("{} stores nothing that comes by the batch API", host(destination));
-    Failure::new(
-        Stage::Deliver,
-        "langfuse_events_only",
-        message,
-        in_names_of(destination.settings().name.as_deref(), "set LANGFUSE_INGESTION to auto or otlp".into()),
-    )
+    Failure::new(Stage::Deliver, "langfuse_events_only", message, in_names_of(destination, "set LANGFUSE_INGESTION to auto or otlp".into()))
 }
 
 /// An encoded observation does not read back.
@@ -65,12 +75,12 @@ fn host(destination: &Destination) -> String {
 
 /// What to do, in the names under which this destination was set.
 fn hint(destination: &Destination, block: &Block, api: Api) -> String {
-    in_names_of(destination.settings().name.as_deref(), general_hint(block, api))
+    in_names_of(destination, general_hint(block, api))
 }
 
 /// A section of the file has its own names for what the variables say.
-fn in_names_of(section: Option<&str>, text: String) -> String {
-    let Some(section) = section else { return text };
+fn in_names_of(destination: &Destination, text: String) -> String {
+    let Some(section) = &destination.settings().name else { return text };
     let names = [
         ("LANGFUSE_HOST", "host"),
         ("LANGFUSE_PUBLIC_KEY", "public_key"),

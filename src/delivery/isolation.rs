@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::breaker::PROBE_TIMEOUT;
 use super::call::{CallDelivery, Sent};
 use super::job::{Job, LastAttempt, Shipment};
 use super::verdict::{Block, Verdict};
@@ -16,6 +17,15 @@ const ATTEMPTS_OF_A_PART: u32 = 2;
 const MAX_FRUITLESS: u32 = 3;
 
 impl CallDelivery {
+    /// Cuts a lone observation whose size the destination refuses, as long as there is something to cut.
+    pub(super) async fn shrink(&self, shipment: &mut Shipment<'_>, job: Job, status: u16) -> Result<Vec<Job>, Stop> {
+        self.prove_health(shipment, &job, status).await?;
+        match shipment.cut(&job) {
+            true => Ok(vec![Job::first(job.run, job.api)]),
+            false => self.give_up(shipment, job, DeadLetterReason::TooLarge, status).await,
+        }
+    }
+
     /// Settles a lone observation that the destination refuses.
     pub(super) async fn give_up(
         &self,
@@ -64,7 +74,7 @@ impl CallDelivery {
         if self.state.healthy.load(Relaxed) {
             return Ok(());
         }
-        match self.send(shipment, &Job::first(0..0, job.api)).await {
+        match self.send(shipment, &Job::first(0..0, job.api), PROBE_TIMEOUT).await {
             Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
             Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1).into()),
             Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1).into()),

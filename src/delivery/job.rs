@@ -1,5 +1,6 @@
 //! Bookkeeping of one batch on its way: which runs of it are still to be sent, and what became of the others. Pure.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::ingestion_plan::Api;
 use super::{BatchReport, DeadLetterReason, Outcome, SendStats, Stop};
 use crate::error::Failure;
 use crate::export::batch::Batch;
+use crate::export::cut;
 use crate::trace::SpanId;
 
 /// The status of an answer that speaks of each event by itself (`reference/langfuse.md` §2).
@@ -61,6 +63,8 @@ impl std::fmt::Display for LastAttempt {
 #[derive(Debug)]
 pub struct Shipment<'b> {
     batch: &'b Batch,
+    /// Observations that were cut for a server that refused their size, by their index in the batch.
+    cut: HashMap<usize, Vec<u8>>,
     outcomes: Vec<Outcome>,
     left: Option<Failure>,
     /// What it has cost so far.
@@ -98,12 +102,20 @@ impl Job {
 impl<'b> Shipment<'b> {
     /// A batch of which nothing has been sent.
     pub fn new(batch: &'b Batch) -> Self {
-        Self { batch, outcomes: vec![Outcome::Undone; batch.len()], left: None, stats: SendStats::default() }
+        Self { batch, cut: HashMap::new(), outcomes: vec![Outcome::Undone; batch.len()], left: None, stats: SendStats::default() }
     }
 
     /// The encoded observations of a job.
-    pub fn bytes(&self, job: &Job) -> &'b [u8] {
-        self.batch.bytes_of(&job.run)
+    pub fn bytes(&self, job: &Job) -> &[u8] {
+        let cut = self.cut.get(&job.run.start).filter(|_| job.run.len() == 1);
+        cut.map_or_else(|| self.batch.bytes_of(&job.run), Vec::as_slice)
+    }
+
+    /// Makes a lone observation about half as large; false if there is nothing left to cut.
+    pub fn cut(&mut self, job: &Job) -> bool {
+        let Some(shorter) = cut::halved(self.bytes(job)) else { return false };
+        self.cut.insert(job.run.start, shorter);
+        true
     }
 
     /// The spans of a job for whose index in it `wanted` holds.

@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod backoff;
 pub mod batch_answer;
+mod breaker;
 pub mod call;
 pub mod connection;
 pub mod destination;
@@ -16,6 +17,8 @@ pub mod memory;
 pub mod request;
 mod route;
 pub mod verdict;
+
+use std::time::Duration;
 
 use crate::error::Failure;
 use crate::export::batch::Source;
@@ -75,6 +78,8 @@ pub struct SendStats {
     pub body_bytes: u64,
     /// Bytes of request bodies as sent, of all requests.
     pub wire_bytes: u64,
+    /// How long requests waited before they were repeated. Of requests side by side, the sum.
+    pub waited: Duration,
 }
 
 /// Why a destination gets nothing more in a call.

@@ -4,6 +4,7 @@
 //! byte which source position it came from. A new destination is a new file here.
 
 pub mod batch;
+pub mod cut;
 pub mod ingestion;
 pub mod json;
 pub mod otlp;

@@ -3,9 +3,12 @@
 //! Names of one platform stay in its own module. A new platform is a new module here.
 
 pub mod fc;
+pub mod lambda;
 
 use std::pin::Pin;
 use std::sync::Arc;
+
+use tokio::task::JoinSet;
 
 use crate::error::{Failure, Stage};
 use crate::handler::{Handled, Handler};
@@ -50,6 +53,16 @@ impl Misconfigured {
     fn failure(&self) -> Failure {
         let hint = "correct the settings named in the message and deploy again";
         Failure::new(Stage::Settings, "invalid_settings", self.problems.clone(), hint)
+    }
+}
+
+/// Runs a call in a task of its own, so that a panic ends that task. Dropping the set ends the call when its caller has gone.
+async fn in_own_task<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
+    let mut task = JoinSet::new();
+    task.spawn(call);
+    match task.join_next().await {
+        Some(Ok(ended)) => Ok(ended),
+        _ => Err(Failure::new(Stage::Internal, "panic", "the call panicked", "the range comes again; report this: it is a bug")),
     }
 }
 

@@ -115,6 +115,44 @@ async fn what_stays_wrong_fails_the_call_and_leaves_everything_undone() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_costs_the_next_call_one_small_request_and_none_once_it_answers_again() {
+    let world = World::of(chats(1, 300), &[("LANGFUSE_SDK_TIMEOUT", "0.3")]).await;
+    world.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_secs(30)));
+    let first = invoke(&world).await;
+    assert_eq!(first.failure(), ("langfuse_unavailable", "deliver"));
+    // The batch, and an empty request that tells a slow server from a dead one.
+    assert_eq!([first.count("requests"), first.count("retries"), first.count("undone")], [2, 0, 300]);
+    let second = invoke(&world).await;
+    assert_eq!(second.failure(), ("langfuse_unavailable", "deliver"));
+    assert_eq!([second.count("requests"), second.count("undone")], [1, 300]);
+    assert!(second.count("wireBytes") < 200, "{}", second.text);
+    world.langfuse.clear_script();
+    let third = invoke(&world).await;
+    third.assert_success();
+    assert_eq!([third.count("requests"), third.count("shipLines")], [2, 300]);
+    assert_eq!(invoke(&world).await.count("requests"), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_slow_is_sent_once_more_if_the_server_answers_others() {
+    let world = World::of(vec![group(vec![chat(0), chat_saying(1, POISON), chat(2)])], &[("LANGFUSE_SDK_TIMEOUT", "0.3")]).await;
+    world.langfuse.refuse_when(When::text(POISON), Fault::Delay(Duration::from_secs(30)));
+    let answer = invoke(&world).await;
+    assert_eq!(answer.failure(), ("langfuse_unavailable", "deliver"));
+    assert_eq!([answer.count("requests"), answer.count("retries"), answer.count("undone")], [3, 1, 3]);
+    assert!(answer.count("waitedMs") >= 150, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_is_not_waited_for_as_long_as_it_asks() {
+    let world = World::of(chats(1, 3), &[]).await;
+    world.langfuse.script([with_retry_after(503, "16")]);
+    let answer = invoke(&world).await;
+    assert_eq!((answer.failure(), answer.count("requests")), (("langfuse_unavailable", "deliver"), 1));
+    assert!(answer.text.contains("asks for 16 s"), "{}", answer.text);
+}
+
+#[tokio::test]
 async fn a_wait_that_would_pass_the_deadline_is_not_waited() {
     let world = World::of(chats(1, 3), &[]).await;
     world.langfuse.script([Fault::RateLimited { retry_after: 3600 }]);
@@ -196,13 +234,37 @@ async fn a_request_that_is_too_large_is_divided_until_it_fits() {
     assert_eq!(answer.count("shipBytes"), fitting.iter().map(|request| request.decoded_bytes as u64).sum::<u64>());
 }
 
-#[tokio::test]
-async fn a_single_record_that_is_too_large_is_a_dead_letter() {
+/// Three records, the second of which has a question of 120,000 bytes, for a server that takes bodies of so many bytes.
+async fn with_a_large_one(body_limit: usize) -> (World, Answer) {
     let large = chat_saying(1, &"好".repeat(40_000));
     let world = World::of(vec![group(vec![chat(0), large, chat(2)])], &[("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).await;
-    world.langfuse.change(|world| world.body_limit = Some(50_000));
+    world.langfuse.change(|world| world.body_limit = Some(body_limit));
     let answer = invoke(&world).await;
     answer.assert_success();
+    (world, answer)
+}
+
+#[tokio::test]
+async fn a_single_record_that_is_too_large_is_cut_until_it_fits_and_says_so() {
+    let (world, answer) = with_a_large_one(50_000).await;
+    assert_eq!((answer.count("shipLines"), &answer.report()["deadLettered"]), (3, &json!({})));
+    let rows = world.langfuse.observations();
+    let row = rows.iter().find(|row| row.metadata["request_id"] == request_id(1)).unwrap();
+    let input = row.input.as_ref().unwrap().to_string();
+    assert!(input.contains("好好… [cut by sls-to-langfuse]") && input.len() > 25_000, "{}", input.len());
+    let said = &row.metadata["gw_truncated"];
+    assert!(said.starts_with("input: cut for the server, "), "{said}");
+    // All three, the first, the other two, the large one, its half, its quarter, the last.
+    assert_eq!(answer.count("requests"), 7);
+    // The same record comes out the same again.
+    world.langfuse.clear();
+    invoke(&world).await.assert_success();
+    assert_eq!(world.langfuse.observations().iter().find(|row| row.metadata["request_id"] == request_id(1)).unwrap().input, row.input);
+}
+
+#[tokio::test]
+async fn a_single_record_that_is_too_large_even_when_cut_is_a_dead_letter() {
+    let (world, answer) = with_a_large_one(12_000).await;
     assert_eq!((answer.count("shipLines"), &answer.report()["deadLettered"]), (2, &json!({"too_large": 1})));
     assert_eq!(arrived(&world.langfuse), request_ids([0, 2]));
     let letters = world.function.events("dead_letter");

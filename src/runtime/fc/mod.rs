@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Application, failed};
+use super::{Application, failed, in_own_task};
 use crate::error::{Failure, Stage};
 use crate::handler::Handled;
 use marks::{Hook, Marked};
@@ -117,20 +117,10 @@ async fn invoke(headers: &HeaderMap, body: Incoming, application: Arc<dyn Applic
     let deadline = headers::deadline(headers);
     let request_id = headers::request_id(headers);
     let handled = match Limited::new(body, MAX_EVENT_BYTES).collect().await {
-        Ok(event) => in_own_task(application, headers::invocation(headers, event.to_bytes(), deadline)).await,
+        Ok(event) => in_own_task(application.invoke(headers::invocation(headers, event.to_bytes(), deadline))).await,
         Err(_) => Err(Failure::new(Stage::Event, "unreadable_event", "the event did not arrive whole", "the trigger calls again")),
     };
     handled.unwrap_or_else(|failure| failed(&request_id, failure))
-}
-
-/// Runs a call in a task of its own, so that a panic ends that task. Dropping the set ends the call when its caller has gone.
-async fn in_own_task(application: Arc<dyn Application>, invocation: crate::invocation::Invocation) -> Result<Handled, Failure> {
-    let mut task = JoinSet::new();
-    task.spawn(async move { application.invoke(invocation).await });
-    match task.join_next().await {
-        Some(Ok(handled)) => Ok(handled),
-        _ => Err(Failure::new(Stage::Internal, "panic", "the call panicked", "the range comes again; report this: it is a bug")),
-    }
 }
 
 fn misrouted() -> Failure {

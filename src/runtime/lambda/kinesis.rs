@@ -1,0 +1,55 @@
+//! Records of a Kinesis stream: log lines, or payloads of a CloudWatch Logs subscription. Pure.
+
+use aws_lambda_events::kinesis::{KinesisEvent, KinesisEventRecord};
+
+use super::event::{Incoming, invalid, resource};
+use super::origin::{EventOrigin, Names};
+use super::{cloudwatch, unpack};
+use crate::delivery::memory::RangeKey;
+use crate::error::Failure;
+use crate::lines::{self, Line, Parcel};
+
+/// The records of an event. All come from one shard, which is what the platform promises.
+///
+/// # Errors
+/// When it is no event of a stream.
+pub fn incoming(event: &str, own_log_group: Option<&str>) -> Result<Incoming, Failure> {
+    let records = serde_json::from_str::<KinesisEvent>(event).map_err(|_| invalid("it is no event of a Kinesis stream"))?.records;
+    let stream = resource(records.first().and_then(|record| record.event_source_arn.as_deref()));
+    let shard = shard(records.first());
+    // By shard alone: after a partial answer the next attempt begins at another record.
+    let range = RangeKey { project: "kinesis".into(), logstore: stream.clone(), shard: 0, begin: shard.clone() };
+    let newest = records.iter().map(|record| arrival(record).div_euclid(1000)).max();
+    let sequence_numbers = records.iter().map(|record| record.kinesis.sequence_number.clone()).collect();
+    let own_log_group = own_log_group.map(str::to_owned);
+    let parcels = records.into_iter().zip(0..).map(move |(record, item)| parcel(item, &record, own_log_group.as_deref()));
+    let origin = EventOrigin::new(Names::Kinesis { stream: stream.clone(), shard, sequence_numbers });
+    Ok(Incoming { parcels: Box::new(parcels), source: stream, range, newest, origin })
+}
+
+/// The shard stands before the sequence number in the id of an event: `shardId-000000000006:4959…`.
+fn shard(record: Option<&KinesisEventRecord>) -> String {
+    let id = record.and_then(|record| record.event_id.as_deref()).unwrap_or_default();
+    id.split_once(':').map_or(id, |(shard, _)| shard).to_owned()
+}
+
+/// When a record arrived, UNIX milliseconds.
+fn arrival(record: &KinesisEventRecord) -> i64 {
+    record.kinesis.approximate_arrival_timestamp.timestamp_millis()
+}
+
+fn parcel(item: u64, record: &KinesisEventRecord, own_log_group: Option<&str>) -> Result<Parcel, Failure> {
+    let data: &[u8] = &record.kinesis.data;
+    let unpacked = if unpack::is_gzip(data) { unpack::gunzip(data).map(Into::into) } else { Some(data.into()) };
+    let bytes: std::borrow::Cow<'_, [u8]> = unpacked.unwrap_or_default();
+    let damaged = bytes.is_empty() && !data.is_empty();
+    let lines = if damaged { vec![None] } else { lines_of(&bytes, arrival(record), own_log_group)? };
+    let received = u32::try_from(arrival(record).div_euclid(1000)).ok();
+    Ok(Parcel { item, received, lines, size: bytes.len() as u64 })
+}
+
+fn lines_of(bytes: &[u8], arrival: i64, own_log_group: Option<&str>) -> Result<Vec<Option<Line>>, Failure> {
+    let Some(data) = unpack::subscription(bytes) else { return Ok(lines::of_text(bytes, cloudwatch::log_time(arrival))) };
+    cloudwatch::refuse_own_log(&data, own_log_group)?;
+    Ok(cloudwatch::lines_of(&data))
+}
