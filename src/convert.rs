@@ -9,7 +9,7 @@ use crate::origin::Position;
 use crate::report::SkipReason;
 use crate::select::Routed;
 use crate::sls::LogRecord;
-use crate::trace::SpanId;
+use crate::trace::{Observation, SpanId};
 
 /// The most that the open batches of one call hold together. Bytes. Two full requests, so that many destinations with few records each
 /// cost no more memory than one with many.
@@ -81,27 +81,33 @@ impl<'s> Converter<'s> {
         let judge = self.judge;
         judge.judge(record, |judged| match judged {
             Judged::Skipped(reason, _) => Converted { fate: Fate::Skipped(reason), full: Vec::new() },
-            Judged::Unrouted(observation) => Converted { fate: Fate::Unrouted(observation.span_id), full: Vec::new() },
-            Judged::Sent(observation, routed, _) => {
-                let (route, to) = match routed {
-                    Routed::Along(index, route) => (Some(index), route.to.as_slice()),
-                    Routed::ToTheOne | Routed::Nowhere => (None, [0].as_slice()),
-                };
-                let span_id = observation.span_id;
-                let wanting = |destination: &&usize| self.open.get(**destination).is_some_and(|open| !open.known.contains(&span_id));
-                let to: Vec<usize> = to.iter().filter(wanting).copied().collect();
-                let ticket = (to.len() > 1).then(|| self.next_ticket());
-                let taken = Taken { route, copies: to.len(), ticket };
-                if to.is_empty() {
-                    return Converted { fate: Fate::Taken(taken), full: Vec::new() };
-                }
-                let encoded = self.writer.write(&observation);
-                let source = Source { position, span_id, route, ticket };
-                let mut full: Vec<_> = to.iter().filter_map(|to| Some((*to, self.open.get_mut(*to)?.push(encoded, source)?))).collect();
-                full.extend(self.too_much());
-                Converted { fate: Fate::Taken(taken), full }
-            }
+            Judged::Unrouted(observation, _) => Converted { fate: Fate::Unrouted(observation.span_id), full: Vec::new() },
+            Judged::Sent(observation, Routed::Along(index, route), _) => self.put(&observation, Some(index), &route.to, position),
+            Judged::Sent(observation, ..) => self.put(&observation, None, &[0], position),
         })
+    }
+
+    fn put(&mut self, observation: &Observation<'_>, route: Option<usize>, to: &[usize], position: Position) -> Converted {
+        let span_id = observation.span_id;
+        let copies = to.iter().filter(|to| self.lacks(**to, span_id)).count();
+        let ticket = (copies > 1).then(|| self.next_ticket());
+        let mut converted = Converted { fate: Fate::Taken(Taken { route, copies, ticket }), full: Vec::new() };
+        if copies == 0 {
+            return converted;
+        }
+        let encoded = self.writer.write(observation);
+        let source = Source { position, span_id, route, ticket };
+        for to in to {
+            let Some(open) = self.open.get_mut(*to).filter(|open| !open.known.contains(&span_id)) else { continue };
+            converted.full.extend(open.push(encoded, source).map(|full| (*to, full)));
+        }
+        converted.full.extend(self.too_much());
+        converted
+    }
+
+    /// True if a destination does not have an observation yet.
+    fn lacks(&self, destination: usize, span_id: SpanId) -> bool {
+        self.open.get(destination).is_some_and(|open| !open.known.contains(&span_id))
     }
 
     /// Takes out what is in the batches, which may be nothing.
@@ -116,6 +122,9 @@ impl<'s> Converter<'s> {
 
     /// The largest batch, if all of them hold too much together.
     fn too_much(&mut self) -> Option<(usize, Batch)> {
+        if self.open.len() < 2 {
+            return None;
+        }
         let held: u64 = self.open.iter().map(|open| open.batch.bytes()).sum();
         let (index, largest) =
             self.open.iter_mut().enumerate().max_by_key(|(_, open)| open.batch.bytes()).filter(|_| held > MAX_OPEN_BYTES)?;

@@ -5,6 +5,7 @@
 
 mod in_time;
 mod lines;
+mod survey;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::delivery::destination::Destination;
 use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
 use crate::feed::Feed;
-use crate::invocation::{Invocation, TriggerEvent};
+use crate::invocation::{Invocation, LogPlace, TriggerEvent};
 use crate::judge::Judge;
 use crate::report::{CallOutcome, Report};
 use crate::secret::Credentials;
@@ -179,9 +180,16 @@ impl Handler {
         Err(Failure::new(Stage::Event, "loop", message, "bind the trigger to the Logstore of the gateway's access log"))
     }
 
-    /// The shard of the event, with a trusted endpoint and this call's credentials. Nothing is signed before the endpoint is trusted.
     fn shard(&self, event: &TriggerEvent, invocation: &Invocation) -> Result<Shard, Failure> {
-        let endpoint = Endpoint::resolve(&event.endpoint, &self.settings.endpoint).map_err(|error| {
+        Ok(Shard { logstore: self.logstore(&event.place, &event.endpoint, invocation)?, id: event.shard })
+    }
+
+    /// A Logstore behind a trusted endpoint, with a call's credentials. Nothing is signed before the endpoint is trusted.
+    ///
+    /// # Errors
+    /// When the endpoint is not trusted, there are no credentials, or no region to sign with.
+    pub fn logstore(&self, place: &LogPlace, endpoint: &str, invocation: &Invocation) -> Result<Logstore, Failure> {
+        let endpoint = Endpoint::resolve(endpoint, &self.settings.endpoint).map_err(|error| {
             Failure::new(Stage::Event, "untrusted_endpoint", error.to_string(), "name the host in SLS_ALLOWED_ENDPOINTS if you trust it")
         })?;
         let credentials = invocation.credentials.clone().or_else(|| self.settings.credentials.clone()).ok_or_else(|| {
@@ -193,9 +201,8 @@ impl Handler {
             let hint = "set SLS_REGION to the region of the project, or SLS_SIGNATURE_VERSION=v1";
             Failure::new(Stage::Settings, "no_region", "signature version 4 needs a region, and the endpoint names none", hint)
         })?;
-        let (client, place) = (self.sls.clone(), event.place.clone());
-        let logstore = Logstore { client, endpoint, project: place.project, name: place.logstore, credentials, signing };
-        Ok(Shard { logstore, id: event.shard })
+        let (client, place) = (self.sls.clone(), place.clone());
+        Ok(Logstore { client, endpoint, project: place.project, name: place.logstore, credentials, signing })
     }
 
     async fn read_convert_deliver(

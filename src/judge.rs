@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::gateway::field_path::FieldPath;
 use crate::gateway::{GatewayCall, ParsedRecord, Value};
 use crate::report::SkipReason;
-use crate::select::{Fields, Filtered, Routed, SampleBy, Sampled, Selection, sampling};
+use crate::select::{Fields, Routed, SampleBy, Sampled, Selection, sampling};
 use crate::sls::LogRecord;
 use crate::trace::Observation;
 use crate::trace::map::observation;
@@ -25,12 +25,21 @@ pub struct Judge<'s> {
 /// What is to become of a record.
 #[derive(Debug)]
 pub enum Judged<'s, 'a> {
-    /// It is passed over, by the rule of this name if one decided.
-    Skipped(SkipReason, Option<&'s str>),
+    /// It is passed over.
+    Skipped(SkipReason, Deciding<'s>),
     /// No route holds for it.
-    Unrouted(Observation<'a>),
-    /// It is sent, along a route if there are any; a rule of this name gave its sample rate.
-    Sent(Observation<'a>, Routed<'s>, Option<&'s str>),
+    Unrouted(Observation<'a>, Deciding<'s>),
+    /// It is sent, along a route if there are any.
+    Sent(Observation<'a>, Routed<'s>, Deciding<'s>),
+}
+
+/// The names of the rules that decided about a record; `None` where none held, or none was asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deciding<'s> {
+    /// The `[[filter]]`.
+    pub filter: Option<&'s str>,
+    /// The `[[sampling.rule]]` that gave the rate.
+    pub sampling: Option<&'s str>,
 }
 
 /// A call with the record it stands in, as conditions see them.
@@ -49,12 +58,12 @@ impl<'s> Judge<'s> {
     /// Decides about a record and hands the decision to `then`.
     pub fn judge<T>(&self, record: &LogRecord<'_>, then: impl FnOnce(Judged<'s, '_>) -> T) -> T {
         if !self.trace.enabled {
-            return then(Judged::Skipped(SkipReason::Disabled, None));
+            return then(Judged::Skipped(SkipReason::Disabled, Deciding::default()));
         }
         let parsed = ParsedRecord::of(record);
         match parsed.call() {
             Ok(call) => then(self.of_call(record, &call)),
-            Err(skip) => then(Judged::Skipped(SkipReason::Record(skip), None)),
+            Err(skip) => then(Judged::Skipped(SkipReason::Record(skip), Deciding::default())),
         }
     }
 
@@ -63,20 +72,22 @@ impl<'s> Judge<'s> {
         's: 'a,
     {
         let fields = OfCall { record, call };
-        if let Some(filtered) = self.selection.filter.excludes(&fields) {
-            let rule = if let Filtered::By(name) = filtered { Some(name) } else { None };
-            return Judged::Skipped(SkipReason::Filtered, rule);
+        let filtered = self.selection.filter.decide(&fields);
+        let mut by = Deciding { filter: filtered.rule, sampling: None };
+        if !filtered.wanted {
+            return Judged::Skipped(SkipReason::Filtered, by);
         }
         let mut observation = observation(record, call, self.trace);
         let rule = self.selection.sampling.rule(&fields);
-        let (name, rate) = rule.map_or((None, self.trace.sample_rate), |rule| (Some(rule.name.as_str()), rule.rate));
+        by.sampling = rule.map(|rule| rule.name.as_str());
+        let rate = rule.map_or(self.trace.sample_rate, |rule| rule.rate);
         match self.sampled(rate, &observation, record, call) {
-            Sampled::Left => return Judged::Skipped(SkipReason::SampledOut, name),
+            Sampled::Left => return Judged::Skipped(SkipReason::SampledOut, by),
             Sampled::Kept { rate, because } => sampling::note(&mut observation, rate, because),
         }
         match self.selection.routes.route(&fields) {
-            Routed::Nowhere => Judged::Unrouted(observation),
-            routed => Judged::Sent(observation, routed, name),
+            Routed::Nowhere => Judged::Unrouted(observation, by),
+            routed => Judged::Sent(observation, routed, by),
         }
     }
 

@@ -55,6 +55,7 @@ pub mod select;
 pub mod settlement;
 pub mod sls;
 pub mod start;
+pub mod survey;
 pub mod tls;
 pub mod trace;
 pub mod work;

@@ -5,11 +5,12 @@
 //!
 //! Commands: `config`, `demo`, `emulate`, `explain`, `id`, `invoke`. Shared: `ending` (exit codes), `input` (files), `output` (lines that are safe on
 //! a terminal), `overlay` (settings that a command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample`
-//! (what the demo sends), `records` (lines → observations), `tree` and `account` (what arrived, what was done), `links` (where to look).
+//! (what the demo sends), `dry_run`, `moment` and `survey_words` (an `invoke` that sends nothing), `records` (lines → observations), `tree` and `account` (what arrived, what was done), `links` (where to look).
 
 mod account;
 mod config;
 mod demo;
+mod dry_run;
 mod emulate;
 mod ending;
 mod explain;
@@ -18,11 +19,13 @@ mod id;
 mod input;
 mod invoke;
 mod links;
+mod moment;
 mod output;
 mod overlay;
 mod records;
 mod sample;
 mod stand_in;
+mod survey_words;
 mod tree;
 
 use std::ffi::OsString;

@@ -43,7 +43,7 @@ use crate::select::Selection;
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::signing::SignatureSettings;
 use crate::trace::settings::TraceSettings;
-use reader::Reader;
+use reader::{LangfuseKeys, Reader};
 
 /// Everything that was decided for this process.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +93,20 @@ pub enum ContentPolicy {
 /// [`Problems`]: everything that is wrong, never only the first.
 pub fn load(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Problems> {
     let mut reader = Reader::open(variables, files);
+    match sections::config(&mut reader) {
+        Some(config) if reader.is_content() => Ok(config),
+        _ => Err(reader.into_problems()),
+    }
+}
+
+/// As [`load`], for a run that sends nothing: keys of Langfuse projects are not looked at, and neither they nor an address need be set. The
+/// destinations can be named and counted, not sent to.
+///
+/// # Errors
+/// [`Problems`]: everything else that is wrong.
+pub fn load_without_keys(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Problems> {
+    let mut reader = Reader::open(variables, files);
+    reader.langfuse_keys = LangfuseKeys::NotNeeded;
     match sections::config(&mut reader) {
         Some(config) if reader.is_content() => Ok(config),
         _ => Err(reader.into_problems()),

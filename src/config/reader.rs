@@ -17,18 +17,30 @@ use super::variables::{Files, Variables};
 /// Longest refused word of a closed list that is shown. All such words are shorter, all keys are longer.
 const LONGEST_SHOWN_WORD: usize = 16;
 
+/// Whether the keys and the address of a Langfuse project must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LangfuseKeys {
+    /// They must, and are read.
+    Needed,
+    /// They are not looked at.
+    NotNeeded,
+}
+
 /// The settings of one start, while they are read.
 pub(super) struct Reader<'a> {
     variables: &'a dyn Variables,
     files: &'a dyn Files,
     file: FileSettings,
     problems: Problems,
+    /// Whether this start will send anything.
+    pub(super) langfuse_keys: LangfuseKeys,
 }
 
 impl<'a> Reader<'a> {
     /// Reads the file that `CONFIG_FILE` names, if any.
     pub(super) fn open(variables: &'a dyn Variables, files: &'a dyn Files) -> Self {
-        let mut reader = Self { variables, files, file: FileSettings::default(), problems: Problems::default() };
+        let (file, problems) = Default::default();
+        let mut reader = Self { variables, files, file, problems, langfuse_keys: LangfuseKeys::Needed };
         if let Some(path) = reader.variable(table::CONFIG_FILE.name) {
             reader.file = match reader.read_text(Path::new(&path)) {
                 Ok(text) => FileSettings::parse(&text),

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::reader::Reader;
+use super::reader::{LangfuseKeys, Reader};
 use super::setting::Setting;
 use super::tables::filter::filter;
 use super::tables::mapping::mappings;
@@ -22,6 +22,9 @@ use crate::sls::sign::SignatureVersion;
 use crate::sls::signing::SignatureSettings;
 use crate::trace::prices::{PriceBook, PriceSettings, Region};
 use crate::trace::settings::{JoinUsage, Ownership, TraceSettings};
+
+/// The address of a destination that nothing is sent to: a name that exists nowhere (RFC 2606).
+const NOWHERE: &str = "https://langfuse.invalid";
 
 /// Everything; None if something was wrong.
 pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
@@ -78,11 +81,23 @@ fn destinations(reader: &mut Reader<'_>) -> (Option<Vec<DestinationSettings>>, S
 }
 
 fn default_destination(reader: &mut Reader<'_>, inherited: Option<Inherited>) -> Option<DestinationSettings> {
+    if reader.langfuse_keys == LangfuseKeys::NotNeeded {
+        return keyless_destination(reader, inherited?);
+    }
     let base_url = base_url(reader);
     let public_key = reader.secret(&table::LANGFUSE_PUBLIC_KEY, rules::public_key);
     let secret_key = reader.secret(&table::LANGFUSE_SECRET_KEY, rules::key);
     let Inherited { request_timeout, api, compression } = inherited?;
     let (base_url, public_key, secret_key) = (base_url?, public_key?, Secret::new(secret_key?));
+    Some(DestinationSettings { name: None, base_url, public_key, secret_key, request_timeout, api, compression })
+}
+
+/// The default destination of a run that sends nothing.
+fn keyless_destination(reader: &mut Reader<'_>, inherited: Inherited) -> Option<DestinationSettings> {
+    let is_set = [&table::LANGFUSE_HOST, &table::LANGFUSE_BASE_URL].iter().any(|setting| reader.place(setting).is_some());
+    let base_url = if is_set { base_url(reader)? } else { NOWHERE.to_owned() };
+    let Inherited { request_timeout, api, compression } = inherited;
+    let (public_key, secret_key) = (String::new(), Secret::new(""));
     Some(DestinationSettings { name: None, base_url, public_key, secret_key, request_timeout, api, compression })
 }
 

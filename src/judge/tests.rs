@@ -32,8 +32,8 @@ fn at_rate(sample_rate: f64) -> TraceSettings {
 /// What is decided, in words: the reason and rule of a skip, or the route and what sampling noted.
 fn decided(trace: &TraceSettings, selection: &Selection, record: &LogRecord<'_>) -> String {
     Judge { trace, selection }.judge(record, |judged| match judged {
-        Judged::Skipped(reason, rule) => format!("{} {}", reason.name(), rule.unwrap_or("-")),
-        Judged::Unrouted(_) => "unrouted".to_owned(),
+        Judged::Skipped(reason, by) => format!("{} {}", reason.name(), by.sampling.or(by.filter).unwrap_or("-")),
+        Judged::Unrouted(..) => "unrouted".to_owned(),
         Judged::Sent(observation, routed, _) => {
             let noted = observation.metadata.iter().filter(|(key, _)| key.starts_with("gw_sampl")).map(|(_, value)| value.as_ref());
             let route = if let Routed::Along(_, route) = routed { route.name.as_str() } else { "sent" };
@@ -186,7 +186,7 @@ proptest! {
     fn no_rule_changes_who_an_observation_is(rate in 0.01..1.0_f64, request in "[a-z0-9]{1,20}") {
         let identity = |trace: &TraceSettings, selection: &Selection| -> Option<(TraceId, SpanId, i64)> {
             Judge { trace, selection }.judge(&record(&[("request_id", &request), ("response_code", "500")]), |judged| match judged {
-                Judged::Sent(observation, _, _) | Judged::Unrouted(observation) => {
+                Judged::Sent(observation, ..) | Judged::Unrouted(observation, _) => {
                     Some((observation.trace_id, observation.span_id, observation.start_ms))
                 }
                 Judged::Skipped(..) => None,

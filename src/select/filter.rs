@@ -31,28 +31,28 @@ pub struct Filter {
     pub of_call: Option<Vec<Conditions>>,
 }
 
-/// Why a record is passed over.
+/// What the rules say about a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filtered<'f> {
-    /// The rule of this name excludes it.
-    By(&'f str),
-    /// No rule holds for it, and the last one includes: only what is included by name is wanted.
-    NotIncluded,
-    /// The call's own filter does not hold.
-    ByCall,
+pub struct Decision<'f> {
+    /// The name of the rule that decided; `None`: none of them holds, or the call's own filter decided.
+    pub rule: Option<&'f str>,
+    /// Whether the record goes on.
+    pub wanted: bool,
 }
 
 impl Filter {
-    /// Why the record with these fields is passed over; `None`: it goes on.
-    pub fn excludes(&self, fields: &impl Fields) -> Option<Filtered<'_>> {
+    /// Decides about the record with these fields.
+    pub fn decide(&self, fields: &impl Fields) -> Decision<'_> {
         let decisive = self.rules.iter().find(|rule| rule.when.hold(fields));
-        match (decisive, self.rules.last()) {
-            (Some(FilterRule { action: Action::Exclude, name, .. }), _) => return Some(Filtered::By(name)),
-            (None, Some(FilterRule { action: Action::Include, .. })) => return Some(Filtered::NotIncluded),
-            _ => {}
-        }
-        let wanted = self.of_call.as_ref().is_none_or(|alternatives| alternatives.iter().any(|one| one.hold(fields)));
-        (!wanted).then_some(Filtered::ByCall)
+        let wanted = match (decisive, self.rules.last()) {
+            (Some(rule), _) => rule.action == Action::Include,
+            // What is left after exceptions is the opposite of the last rule.
+            (None, Some(last)) => last.action == Action::Exclude,
+            (None, None) => true,
+        };
+        let by_call = self.of_call.as_ref().is_none_or(|alternatives| alternatives.iter().any(|one| one.hold(fields)));
+        let rule = decisive.filter(|_| by_call || !wanted).map(|rule| rule.name.as_str());
+        Decision { rule, wanted: wanted && by_call }
     }
 
     /// True if every record goes on.
@@ -72,8 +72,10 @@ mod tests {
         FilterRule { name: name.to_owned(), action, when }
     }
 
-    fn of(consumer: &'static str) -> BTreeMap<&'static str, &'static str> {
-        BTreeMap::from([("consumer", consumer)])
+    /// Whether a record of the consumer goes on, and the rule that decided.
+    fn decided<'f>(filter: &'f Filter, consumer: &'static str) -> (bool, Option<&'f str>) {
+        let Decision { rule, wanted } = filter.decide(&BTreeMap::from([("consumer", consumer)]));
+        (wanted, rule)
     }
 
     #[test]
@@ -83,9 +85,9 @@ mod tests {
             rule("no-teams", Action::Exclude, when([("consumer", Test::Prefix("team-".into()))])),
         ];
         let filter = Filter { rules, of_call: None };
-        assert_eq!(filter.excludes(&of("team-vip")), None);
-        assert_eq!(filter.excludes(&of("team-a")), Some(Filtered::By("no-teams")));
-        assert_eq!(filter.excludes(&of("other")), None, "the last rule excludes, so the rest goes on");
+        assert_eq!(decided(&filter, "team-vip"), (true, Some("keep-vip")));
+        assert_eq!(decided(&filter, "team-a"), (false, Some("no-teams")));
+        assert_eq!(decided(&filter, "other"), (true, None), "the last rule excludes, so the rest goes on");
     }
 
     #[test]
@@ -95,9 +97,9 @@ mod tests {
             rule("teams", Action::Include, when([("consumer", Test::Prefix("te".into()))])),
         ];
         let filter = Filter { rules, of_call: None };
-        assert_eq!(filter.excludes(&of("test")), Some(Filtered::By("no-tests")));
-        assert_eq!(filter.excludes(&of("team")), None);
-        assert_eq!(filter.excludes(&of("other")), Some(Filtered::NotIncluded));
+        assert_eq!(decided(&filter, "test"), (false, Some("no-tests")));
+        assert_eq!(decided(&filter, "team"), (true, Some("teams")));
+        assert_eq!(decided(&filter, "other"), (false, None));
     }
 
     #[test]
@@ -105,14 +107,14 @@ mod tests {
         let rules = vec![rule("no-tests", Action::Exclude, when([("consumer", is("test"))]))];
         let alternatives = vec![when([("consumer", is("test"))]), when([("consumer", is("team"))])];
         let filter = Filter { rules, of_call: Some(alternatives) };
-        assert_eq!(filter.excludes(&of("test")), Some(Filtered::By("no-tests")));
-        assert_eq!(filter.excludes(&of("team")), None);
-        assert_eq!(filter.excludes(&of("other")), Some(Filtered::ByCall));
+        assert_eq!(decided(&filter, "test"), (false, Some("no-tests")));
+        assert_eq!(decided(&filter, "team"), (true, None));
+        assert_eq!(decided(&filter, "other"), (false, None));
     }
 
     #[test]
     fn without_rules_everything_goes_on() {
         assert!(Filter::default().is_empty());
-        assert_eq!(Filter::default().excludes(&of("a")), None);
+        assert_eq!(decided(&Filter::default(), "a"), (true, None));
     }
 }

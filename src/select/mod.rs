@@ -10,7 +10,7 @@ pub mod routes;
 pub mod sampling;
 
 pub use condition::{Condition, Conditions, Fields, Pattern, Test};
-pub use filter::{Action, Filter, FilterRule, Filtered};
+pub use filter::{Action, Decision, Filter, FilterRule};
 pub use routes::{OnRefusal, Route, Routed, Routes};
 pub use sampling::{SampleBy, Sampled, Sampling, SamplingRule};
 
