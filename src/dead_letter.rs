@@ -127,7 +127,7 @@ fn contents(letter: &DeadLetter) -> Vec<wire::Content> {
 mod tests {
     use super::*;
     use crate::invocation::TriggerEvent;
-    use crate::origin::{Origin, Position};
+    use crate::origin::Position;
 
     fn letter(group: Option<u64>) -> DeadLetter {
         let event = &TriggerEvent::parse(include_bytes!("../events/sls-trigger.json")).unwrap();

@@ -5,40 +5,37 @@
 
 mod in_time;
 mod lines;
+mod range;
 mod survey;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::budget::ByteBudget;
 use crate::config;
-use crate::dead_letter::{self, DeadLetter};
 use crate::deadline::Deadline;
 use crate::delivery::call::CallDelivery;
 use crate::delivery::destination::Destination;
 use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
-use crate::feed::Feed;
 use crate::invocation::{Invocation, LogPlace, TriggerEvent};
 use crate::judge::Judge;
 use crate::report::{CallOutcome, Report};
+use crate::resume::Resumes;
 use crate::secret::Credentials;
 use crate::select::Selection;
-use crate::settlement::Settlement;
 use crate::sls::calls::Shard;
 use crate::sls::client::{Logstore, SlsClient};
 use crate::sls::endpoint::{Endpoint, EndpointSettings};
-use crate::sls::reader::Reader;
 use crate::sls::signing::SignatureSettings;
-use crate::sls::writer;
 use crate::trace::settings::TraceSettings;
-use crate::work::Work;
 use in_time::in_time;
 pub use lines::LineCall;
+use range::RangeCall;
 
 /// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
 /// under 64 MB.
@@ -46,6 +43,10 @@ const SHARED_PAGE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Encoded batches that all calls together may have on their way beyond one each. Bytes; each has its compressed form beside it.
 const SHARED_BATCH_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How many calls are worked on at the same time; further ones wait for their turn. Each takes two to eight megabytes with its page, its
+/// batches and their compressed forms: six stay under 64 MB together with the code.
+const CALLS_AT_WORK: usize = 6;
 
 /// What the operator decides about calls.
 #[derive(Clone, Debug)]
@@ -74,6 +75,8 @@ pub struct Handler {
     destinations: Vec<Arc<Destination>>,
     pages: ByteBudget,
     batches: ByteBudget,
+    resumes: Resumes,
+    turns: Semaphore,
     now: fn() -> SystemTime,
 }
 
@@ -104,6 +107,8 @@ impl Handler {
             destinations: destinations.into_iter().map(Arc::new).collect(),
             pages: ByteBudget::new(SHARED_PAGE_BYTES),
             batches: ByteBudget::new(SHARED_BATCH_BYTES),
+            resumes: Resumes::default(),
+            turns: Semaphore::new(CALLS_AT_WORK),
             now,
         }
     }
@@ -128,17 +133,19 @@ impl Handler {
             return Ok(());
         }
         let judge = Judge { trace: &trace, selection: &selection };
-        let letters = self.read_convert_deliver(&event, shard.clone(), judge, invocation, report).await?;
-        match report.unsettled() {
-            0 => {
-                self.write_dead_letters(&shard, &letters, invocation.deadline, report).await?;
-                self.forget(&range_key(&event));
-                Ok(())
-            }
-            undone => {
-                Err(Failure::new(Stage::Internal, "unsettled", format!("{undone} records were not settled"), "report this: it is a bug"))
-            }
-        }
+        self.run_range(RangeCall { event: &event, shard, judge, deadline: invocation.deadline }, report).await?;
+        all_settled(report)
+    }
+
+    /// Waits until this call may work, as far as its deadline allows.
+    async fn turn(&self, deadline: Deadline) -> Result<Option<SemaphorePermit<'_>>, Failure> {
+        let waiting = tokio::time::timeout_at(deadline.instant(), self.turns.acquire());
+        // A semaphore that is never closed always gives.
+        waiting.await.map(Result::ok).map_err(|_| {
+            let message = format!("the time of the call ran out while {CALLS_AT_WORK} others were worked on");
+            let hint = "nothing is lost: the range comes again; lower instanceConcurrency, or look for a slow SLS or Langfuse";
+            Failure::new(Stage::Deadline, "out_of_time", message, hint)
+        })
     }
 
     /// The rules of the process, narrowed by the filter of the call if it has one.
@@ -205,26 +212,6 @@ impl Handler {
         Ok(Logstore { client, endpoint, project: place.project, name: place.logstore, credentials, signing })
     }
 
-    async fn read_convert_deliver(
-        &self,
-        event: &TriggerEvent,
-        shard: Shard,
-        judge: Judge<'_>,
-        invocation: &Invocation,
-        report: &mut Report,
-    ) -> Result<Vec<DeadLetter>, Failure> {
-        let sls_requests = Arc::new(AtomicU64::new(0));
-        let reader = Reader::new(shard, event.range.clone(), self.pages.for_call(), invocation.deadline, sls_requests.clone());
-        let gives_up = self.gives_up(event.cursor_time);
-        let deliveries = self.deliveries(invocation.deadline, &range_key(event), gives_up);
-        let mut origin = event;
-        let settlement = Settlement::new(&mut origin, &judge.selection.routes, report);
-        let work = Work::new(settlement, judge, deliveries, self.batches.for_call());
-        let ended = in_time(invocation.deadline, work.run(Feed::Shard(Box::new(reader)))).await;
-        report.sls_requests = sls_requests.load(Relaxed);
-        ended.map_err(|ended| ended.failure(report))
-    }
-
     /// What a call sends with: one delivery for each destination.
     fn deliveries(&self, deadline: Deadline, range: &RangeKey, gives_up: bool) -> Vec<CallDelivery> {
         self.destinations.iter().map(|to| CallDelivery::new(to.clone(), deadline, range.clone(), gives_up)).collect()
@@ -233,30 +220,6 @@ impl Handler {
     /// A range is done: what was accepted of it need not be remembered.
     fn forget(&self, range: &RangeKey) {
         self.destinations.iter().for_each(|destination| destination.accepted().forget(range));
-    }
-
-    async fn write_dead_letters(
-        &self,
-        source: &Shard,
-        letters: &[DeadLetter],
-        deadline: Deadline,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        let Some(logstore) = self.settings.dead_letter_logstore.as_ref().filter(|_| !letters.is_empty()) else { return Ok(()) };
-        let place = Logstore { name: logstore.clone(), ..source.logstore.clone() };
-        for part in letters.chunks(dead_letter::MAX_LETTERS_PER_REQUEST) {
-            let group = dead_letter::log_group(part, self.now_seconds());
-            writer::put(&place, &group, deadline, &mut report.sls_requests).await.map_err(|error| {
-                let hint = "the function role needs log:PostLogStoreLogs on DEAD_LETTER_LOGSTORE; the range comes again";
-                Failure::new(
-                    Stage::DeadLetter,
-                    "dead_letters_not_written",
-                    format!("dead letters cannot be written to {logstore}: {error}"),
-                    hint,
-                )
-            })?;
-        }
-        Ok(())
     }
 
     /// True if even the newest record (UNIX seconds) is older than the operator waits for what keeps failing (`design.md` decision 5).
@@ -272,9 +235,11 @@ impl Handler {
     }
 }
 
-fn range_key(event: &TriggerEvent) -> RangeKey {
-    let (project, logstore) = (event.place.project.clone(), event.place.logstore.clone());
-    RangeKey { project, logstore, shard: event.shard, begin: event.range.begin.text().to_owned() }
+fn all_settled(report: &Report) -> Result<(), Failure> {
+    match report.unsettled() {
+        0 => Ok(()),
+        undone => Err(Failure::new(Stage::Internal, "unsettled", format!("{undone} records were not settled"), "report this: it is a bug")),
+    }
 }
 
 fn warn_if_disabled(trace: &TraceSettings, report: &Report) {

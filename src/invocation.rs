@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::dead_letter::Pointer;
 use crate::deadline::Deadline;
 use crate::error::{Failure, Stage};
-use crate::origin::{Origin, Position};
+use crate::origin::Position;
 use crate::secret::Credentials;
 use crate::sls::cursor::Cursor;
 use crate::sls::endpoint::{is_logstore_name, is_project_name};
@@ -117,10 +117,9 @@ impl TriggerEvent {
         let (endpoint, job_name, task_id) = Default::default();
         Self { endpoint, place, shard, range, job_name, task_id, cursor_time: None, parameter: Value::Null }
     }
-}
 
-impl Origin for &TriggerEvent {
-    fn pointer(&self, position: Position) -> Pointer {
+    /// What names the record at `position` of the range in a dead letter.
+    pub fn pointer(&self, position: Position) -> Pointer {
         let own = position.group.map(Cursor::from_number);
         Pointer::Log {
             project: self.place.project.clone(),

@@ -3,7 +3,9 @@
 //! Knows no service. A source is a type that implements [`Origin`] beside whatever describes it.
 
 use crate::dead_letter::Pointer;
+use crate::delivery::DeadLetterReason;
 use crate::feed::Piece;
+use crate::report::SkipReason;
 
 /// Where a record stands: what a dead letter names and what delivery answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,10 +22,12 @@ pub struct Position {
 /// How a record was settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Delivered, or passed over on purpose.
-    Done,
+    /// Delivered, now or by an earlier attempt.
+    Delivered,
+    /// Passed over on purpose.
+    Skipped(SkipReason),
     /// It can never be delivered.
-    DeadLetter,
+    DeadLetter(DeadLetterReason),
 }
 
 /// The source of a call's records. It outlives the work, so that it knows what is settled also when time runs out.
@@ -34,6 +38,14 @@ pub trait Origin: Send {
     /// A piece has been read whole; its records are settled from now on.
     fn read(&mut self, _piece: &Piece) {}
 
+    /// All records of the piece that was read last have been begun: so many.
+    fn converted(&mut self, _records: u64) {}
+
     /// The record at `position` has had its one end.
     fn settled(&mut self, _position: Position, _how: Settled) {}
+
+    /// Nothing about what is settled so far is only in memory. Returns the first group that the next attempt would read, if it is known.
+    fn checkpoint(&mut self) -> Option<u64> {
+        None
+    }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::delivery::{DeadLetterReason, SendStats};
 use crate::gateway::Skip;
+use crate::progress::Counts;
 
 /// Why a record was passed over on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +64,9 @@ pub struct Report {
     pub shard: u32,
     pub begin_cursor: String,
     pub end_cursor: String,
+    /// On a failure, the cursor before which every record is settled; empty where nothing is known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub settled_cursor: String,
     pub ingest_lines: u64,
     pub ingest_bytes: u64,
     pub ship_lines: u64,
@@ -145,6 +149,15 @@ impl Report {
         for counts in self.routes.values_mut() {
             counts.undone = counts.records.saturating_sub(counts.delivered + counts.dead_lettered);
         }
+    }
+
+    /// Counts what earlier attempts have settled, so that the report speaks of the whole range. They are in no count of a route.
+    pub fn take_over(&mut self, counts: &Counts) {
+        self.ingest_lines += counts.lines;
+        self.ship_lines += counts.shipped;
+        self.resumed += counts.shipped;
+        counts.skipped.iter().for_each(|(reason, count)| *self.skipped.entry(reason.name()).or_default() += count);
+        counts.dead_lettered.iter().for_each(|(reason, count)| *self.dead_lettered.entry(reason.name()).or_default() += count);
     }
 
     /// Adds what sending cost.

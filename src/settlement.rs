@@ -7,19 +7,28 @@ use crate::convert::Taken;
 use crate::dead_letter::DeadLetter;
 use crate::delivery::{BatchReport, DeadLetterReason, Outcome, Stop};
 use crate::export::batch::Source;
+use crate::letters::Letters;
 use crate::origin::{Origin, Position, Settled};
 use crate::report::{Report, SkipReason};
 use crate::select::{OnRefusal, Route, Routes};
 use crate::trace::SpanId;
 
+/// Who is told what is done. They outlive the work, so that they know it also when time runs out.
+pub struct Done<'c> {
+    /// The source of the records.
+    pub origin: &'c mut dyn Origin,
+    /// The counts.
+    pub report: &'c mut Report,
+    /// The dead letters that are not written yet.
+    pub letters: &'c mut Letters,
+}
+
 /// The settlement of one call.
 pub struct Settlement<'c> {
-    origin: &'c mut dyn Origin,
-    report: &'c mut Report,
+    done: Done<'c>,
     routes: &'c Routes,
     /// Records with copies that are still on their way, by ticket. Bounded by what is in open batches and on its way.
     pending: HashMap<u32, Pending>,
-    letters: Vec<DeadLetter>,
 }
 
 /// A record of which some copies are still on their way.
@@ -30,55 +39,55 @@ struct Pending {
 }
 
 impl<'c> Settlement<'c> {
-    /// A settlement that counts into `report` and tells `origin`, so that both know what is done when time runs out.
-    pub fn new(origin: &'c mut dyn Origin, routes: &'c Routes, report: &'c mut Report) -> Self {
-        report.routes = routes.rules.iter().map(|route| (route.name.clone(), Default::default())).collect();
-        Self { origin, report, routes, pending: HashMap::new(), letters: Vec::new() }
+    /// A settlement that tells `done` what is done.
+    pub fn new(done: Done<'c>, routes: &'c Routes) -> Self {
+        done.report.routes = routes.rules.iter().map(|route| (route.name.clone(), Default::default())).collect();
+        Self { done, routes, pending: HashMap::new() }
     }
 
     /// The counts, to add what is not about single records.
     pub fn report(&mut self) -> &mut Report {
-        self.report
+        self.done.report
     }
 
     /// The source, to tell what was read.
     pub fn origin(&mut self) -> &mut dyn Origin {
-        self.origin
+        self.done.origin
     }
 
-    /// The dead letters so far.
-    pub fn into_letters(self) -> Vec<DeadLetter> {
-        self.letters
+    /// The dead letters that are not written yet.
+    pub fn letters(&mut self) -> &mut Letters {
+        self.done.letters
     }
 
     /// Settles a record that is passed over.
     pub fn skip(&mut self, position: Position, reason: SkipReason) {
-        self.report.skip(reason);
-        self.origin.settled(position, Settled::Done);
+        self.done.report.skip(reason);
+        self.done.origin.settled(position, Settled::Skipped(reason));
     }
 
     /// Settles a record that goes to no destination at all.
     pub fn bury(&mut self, position: Position, span_id: Option<SpanId>, reason: DeadLetterReason) {
-        let letter = DeadLetter::new(self.origin.pointer(position), span_id, reason, None);
+        let letter = DeadLetter::new(self.done.origin.pointer(position), span_id, reason, None);
         self.dead(position, None, vec![(reason, letter)]);
     }
 
     /// Takes in a record that is on its way; settles it if all its destinations have it already.
     pub fn take(&mut self, position: Position, taken: Taken) {
         let route = self.name(taken.route);
-        self.report.on_route(route, |counts| counts.records += 1);
+        self.done.report.on_route(route, |counts| counts.records += 1);
         if let Some(ticket) = taken.ticket {
             self.pending.insert(ticket, Pending { copies: taken.copies, undone: false, refused: Vec::new() });
         }
         if taken.copies == 0 {
-            self.report.resumed += 1;
+            self.done.report.resumed += 1;
             self.deliver(position, taken.route);
         }
     }
 
     /// Settles what a destination, of this name if it has one, answered to a batch. True if something is undone for the reason that stopped it.
     pub fn settle(&mut self, batch: &BatchReport, destination: Option<&str>) -> bool {
-        self.report.add(batch.stats);
+        self.done.report.add(batch.stats);
         let mut undone = false;
         for (source, outcome) in &batch.outcomes {
             let outcome = self.with_refusal(*source, *outcome, batch.stop.as_ref());
@@ -101,11 +110,11 @@ impl<'c> Settlement<'c> {
     fn settle_copy(&mut self, source: Source, outcome: Outcome, destination: Option<&str>) {
         let route = self.name(source.route);
         if outcome == Outcome::Delivered {
-            self.report.observe(route);
+            self.done.report.observe(route);
         }
         let refused = match outcome {
             Outcome::DeadLetter { reason, status } => {
-                let letter = DeadLetter::new(self.origin.pointer(source.position), Some(source.span_id), reason, Some(status));
+                let letter = DeadLetter::new(self.done.origin.pointer(source.position), Some(source.span_id), reason, Some(status));
                 Some((reason, letter.on_its_way(route, destination)))
             }
             _ => None,
@@ -137,22 +146,22 @@ impl<'c> Settlement<'c> {
 
     fn deliver(&mut self, position: Position, route: Option<usize>) {
         let route = self.name(route);
-        self.report.ship(route);
-        self.origin.settled(position, Settled::Done);
+        self.done.report.ship(route);
+        self.done.origin.settled(position, Settled::Delivered);
     }
 
     /// One record, counted once under the first reason, with a letter for each destination that does not take it.
     fn dead(&mut self, position: Position, route: Option<usize>, refused: Vec<(DeadLetterReason, DeadLetter)>) {
-        self.origin.settled(position, Settled::DeadLetter);
         let route = self.name(route);
-        self.report.on_route(route, |counts| counts.dead_lettered += 1);
+        self.done.report.on_route(route, |counts| counts.dead_lettered += 1);
         if let Some((reason, _)) = refused.first() {
-            self.report.dead_letter(*reason);
+            self.done.report.dead_letter(*reason);
+            self.done.origin.settled(position, Settled::DeadLetter(*reason));
         }
         for (_, letter) in refused {
-            let (request_id, members) = (&self.report.request_id, letter.json());
+            let (request_id, members) = (&self.done.report.request_id, letter.json());
             tracing::warn!(event = "dead_letter", %request_id, %members, "a record cannot be delivered");
-            self.letters.push(letter);
+            self.done.letters.add(letter);
         }
     }
 

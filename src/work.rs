@@ -7,7 +7,6 @@ use tokio::time::{Duration, Instant};
 
 use crate::budget::CallBudget;
 use crate::convert::{Converted, Converter, Fate};
-use crate::dead_letter::DeadLetter;
 use crate::delivery::call::CallDelivery;
 use crate::delivery::{BatchReport, DeadLetterReason, Stop};
 use crate::error::{Failure, Stage};
@@ -67,16 +66,17 @@ impl<'c> Work<'c> {
         }
     }
 
-    /// Does all of it and hands over the dead letters.
+    /// Does all of it, down to the dead letters.
     ///
     /// # Errors
-    /// When something is left undone: a piece that cannot be read, a destination that does not accept.
-    pub async fn run(mut self, feed: Feed) -> Result<Vec<DeadLetter>, Failure> {
+    /// When something is left undone: a piece that cannot be read, a destination that does not accept, dead letters that cannot be written.
+    pub async fn run(mut self, feed: Feed) -> Result<(), Failure> {
         let ended = self.steps(feed).await;
         if ended.is_err() {
             self.settle_what_is_on_its_way().await;
         }
-        ended.map(|()| self.settlement.into_letters())
+        let written = self.checkpoint().await;
+        ended.and(written)
     }
 
     async fn steps(&mut self, feed: Feed) -> Result<(), Failure> {
@@ -123,12 +123,24 @@ impl<'c> Work<'c> {
         let report = self.settlement.report();
         report.pages += 1;
         report.ingest_bytes += piece.size();
+        let before = report.ingest_lines;
         self.settlement.origin().read(piece);
         for (position, record) in piece.records() {
             for (destination, full) in self.convert_record(record, position) {
                 self.send(destination, full).await?;
             }
             self.give_way().await;
+        }
+        let lines = self.settlement.report().ingest_lines - before;
+        self.settlement.origin().converted(lines);
+        self.checkpoint().await
+    }
+
+    /// Makes sure of what is settled so far: a failure from here on does not undo it.
+    async fn checkpoint(&mut self) -> Result<(), Failure> {
+        self.settlement.letters().write().await?;
+        if let Some(group) = self.settlement.origin().checkpoint() {
+            self.outlets.iter().for_each(|outlet| outlet.delivery.forget_before(group));
         }
         Ok(())
     }

@@ -23,6 +23,9 @@ use crate::error::Failure;
 use crate::export::batch::Batch;
 use crate::trace::SpanId;
 
+/// How many observations go out again although they have arrived, to see the destination accept something.
+const SENT_AGAIN_AS_PROOF: usize = 16;
+
 /// What all deliveries of one call to one destination share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CallDelivery {
@@ -39,7 +42,7 @@ pub(super) struct State {
     pub(super) accepted: AtomicBool,
     /// The destination answered a request of this call as it should: what it refuses then is refused for its content.
     pub(super) healthy: AtomicBool,
-    /// Parts of failing requests that failed too while nothing at all was accepted.
+    /// Requests that used up their attempts since something was accepted.
     pub(super) fruitless: AtomicU32,
     /// Further requests of this call would only cost time.
     pub(super) stopped: AtomicBool,
@@ -82,10 +85,16 @@ impl CallDelivery {
         }
     }
 
-    /// What the destination has accepted of this range in earlier attempts. Nothing where the range is old enough to give up what keeps
-    /// failing: the rule wants the destination to accept something in this very call, so all of it goes out once more.
+    /// What the destination has accepted of this range in earlier attempts. Where the range is old enough to give up what keeps failing, some
+    /// of it is left out: the rule wants the destination to accept something in this very call, so that goes out once more.
     pub fn accepted_before(&self) -> HashSet<SpanId> {
-        if self.gives_up { HashSet::new() } else { self.destination.accepted().of(&self.range) }
+        let accepted = self.destination.accepted().of(&self.range);
+        accepted.into_iter().skip(if self.gives_up { SENT_AGAIN_AS_PROOF } else { 0 }).collect()
+    }
+
+    /// Forgets what was accepted of log groups before this one: the next attempt begins behind them.
+    pub fn forget_before(&self, group: u64) {
+        self.destination.accepted().forget_before(&self.range, group);
     }
 
     /// Begins no further request and no further attempt of this call; what is on its way is still waited for.
@@ -219,6 +228,7 @@ impl CallDelivery {
         self.destination.trust();
         if !accepted.is_empty() {
             self.state.accepted.store(true, Relaxed);
+            self.state.fruitless.store(0, Relaxed);
             shipment.stats.body_bytes += body.raw_len as u64;
             self.destination.accepted().remember(&self.range, accepted);
         }

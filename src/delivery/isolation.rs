@@ -16,6 +16,9 @@ const ATTEMPTS_OF_A_PART: u32 = 2;
 /// dividing would only cost time.
 const MAX_FRUITLESS: u32 = 3;
 
+/// How many parts in a row may fail before an empty request must show that the destination still answers: of two halves one is good.
+const MAX_BELIEVED: u32 = 2;
+
 impl CallDelivery {
     /// Cuts a lone observation whose size the destination refuses, as long as there is something to cut.
     pub(super) async fn shrink(&self, shipment: &mut Shipment<'_>, job: Job, status: u16) -> Result<Vec<Job>, Stop> {
@@ -60,20 +63,28 @@ impl CallDelivery {
         Ok(Vec::new())
     }
 
+    /// True if the destination takes other things than this job, as far as is known now: what begins as one bad record may be the beginning
+    /// of an outage, in which dividing would only cost time.
     async fn takes_others(&self, shipment: &mut Shipment<'_>, job: &Job) -> bool {
-        if self.state.accepted.load(Relaxed) {
-            return true;
+        let in_a_row = self.state.fruitless.fetch_add(1, Relaxed);
+        if !self.state.accepted.load(Relaxed) && in_a_row >= MAX_FRUITLESS {
+            return false;
         }
-        let fruitful = self.state.fruitless.fetch_add(1, Relaxed) < MAX_FRUITLESS;
-        fruitful && self.prove_health(shipment, job, 0).await.is_ok()
+        let in_doubt = !job.is_part_of_failing() || in_a_row >= MAX_BELIEVED;
+        !in_doubt || self.answer_to_nothing(shipment, job, 0).await.is_ok()
     }
 
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
     /// every request never turns a whole range into dead letters.
     async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Stop> {
-        if self.state.healthy.load(Relaxed) {
-            return Ok(());
+        match self.state.healthy.load(Relaxed) {
+            true => Ok(()),
+            false => self.answer_to_nothing(shipment, job, refused_with).await,
         }
+    }
+
+    /// Sends an empty request, which every destination takes that works.
+    async fn answer_to_nothing(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Stop> {
         match self.send(shipment, &Job::first(0..0, job.api), PROBE_TIMEOUT).await {
             Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
             Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1).into()),

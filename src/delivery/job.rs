@@ -8,11 +8,11 @@ use super::answer::NoAnswer;
 use super::backoff::MAX_ATTEMPTS;
 use super::batch_answer::ObservationResult;
 use super::ingestion_plan::Api;
+use super::memory::AcceptedSpan;
 use super::{BatchReport, DeadLetterReason, Outcome, SendStats, Stop};
 use crate::error::Failure;
 use crate::export::batch::Batch;
 use crate::export::cut;
-use crate::trace::SpanId;
 
 /// The status of an answer that speaks of each event by itself (`reference/langfuse.md` §2).
 pub const PER_EVENT: LastAttempt = LastAttempt::Answered(207);
@@ -118,10 +118,10 @@ impl<'b> Shipment<'b> {
         true
     }
 
-    /// The spans of a job for whose index in it `wanted` holds.
-    pub fn spans(&self, job: &Job, wanted: impl Fn(usize) -> bool) -> Vec<SpanId> {
+    /// The spans of a job for whose index in it `wanted` holds, for the memory.
+    pub fn spans(&self, job: &Job, wanted: impl Fn(usize) -> bool) -> Vec<AcceptedSpan> {
         let sources = self.batch.sources().get(job.run.clone()).unwrap_or_default();
-        sources.iter().enumerate().filter(|(index, _)| wanted(*index)).map(|(_, source)| source.span_id).collect()
+        sources.iter().enumerate().filter(|(index, _)| wanted(*index)).map(|(_, source)| (source.span_id, source.position.group)).collect()
     }
 
     /// Leaves what a job holds undone, for this reason; the rest of the batch goes on.

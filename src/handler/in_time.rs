@@ -34,16 +34,26 @@ pub async fn in_time<T>(deadline: Deadline, work: impl Future<Output = Result<T,
 impl Unfinished {
     /// The failure of the call that has done what `report` says.
     pub fn failure(self, report: &Report) -> Failure {
-        match self {
+        let failure = match self {
             Self::Failed(failure) => failure,
-            Self::OutOfTime(last) => out_of_time(report, last.as_ref()),
-        }
+            Self::OutOfTime(last) => out_of_time(last.as_ref()),
+        };
+        Failure { message: format!("{} ({})", failure.message, so_far(report)), ..failure }
     }
 }
 
-fn out_of_time(report: &Report, last: Option<&Failure>) -> Failure {
+/// How far the call has come.
+fn so_far(report: &Report) -> String {
+    let settled = match report.settled_cursor.as_str() {
+        "" => String::new(),
+        cursor => format!(", everything before cursor {cursor} settled"),
+    };
+    format!("so far: {} pages read, {} of {} records delivered{settled}", report.pages, report.ship_lines, report.ingest_lines)
+}
+
+fn out_of_time(last: Option<&Failure>) -> Failure {
     let last = last.map(|failure| format!("; last, {}", failure.message)).unwrap_or_default();
-    let message = format!("the time of the call ran out after {} pages, {} records delivered{last}", report.pages, report.ship_lines);
+    let message = format!("the time of the call ran out{last}");
     let hint = "nothing is lost: what is undone comes again; raise the function's timeout or let less come at once (triggerInterval, \
                 batch size), and look for a slow SLS or Langfuse if little was delivered";
     Failure::new(Stage::Deadline, "out_of_time", message, hint)

@@ -2,15 +2,16 @@
 
 use tokio::time::Instant;
 
-use super::{Handled, Handler, in_time, warn_if_disabled};
+use super::{Handled, Handler, all_settled, in_time, warn_if_disabled};
 use crate::deadline::Deadline;
 use crate::delivery::memory::RangeKey;
-use crate::error::{Failure, Stage};
+use crate::error::Failure;
 use crate::feed::{Feed, Parcels};
 use crate::judge::Judge;
+use crate::letters::Letters;
 use crate::origin::Origin;
 use crate::report::Report;
-use crate::settlement::Settlement;
+use crate::settlement::{Done, Settlement};
 use crate::work::Work;
 
 /// One call of this kind.
@@ -41,20 +42,16 @@ impl Handler {
     async fn run_lines(&self, call: LineCall, origin: &mut dyn Origin, report: &mut Report) -> Result<(), Failure> {
         let trace = &self.settings.trace;
         warn_if_disabled(trace, report);
+        let _turn = self.turn(call.deadline).await?;
         let feed = Feed::Parcels(call.parcels, self.pages.for_call());
         let deliveries = self.deliveries(call.deadline, &call.range, self.gives_up(call.newest));
         let selection = &self.settings.selection;
-        let settlement = Settlement::new(origin, &selection.routes, report);
+        let mut letters = Letters::new(None, call.deadline, self.now);
+        let settlement = Settlement::new(Done { origin, report: &mut *report, letters: &mut letters }, &selection.routes);
         let work = Work::new(settlement, Judge { trace, selection }, deliveries, self.batches.for_call());
         in_time(call.deadline, work.run(feed)).await.map_err(|ended| ended.failure(report))?;
-        match report.unsettled() {
-            0 => {
-                self.forget(&call.range);
-                Ok(())
-            }
-            undone => {
-                Err(Failure::new(Stage::Internal, "unsettled", format!("{undone} records were not settled"), "report this: it is a bug"))
-            }
-        }
+        all_settled(report)?;
+        self.forget(&call.range);
+        Ok(())
     }
 }

@@ -1,8 +1,15 @@
+use std::time::{Duration, SystemTime};
+
 use super::*;
 use crate::dead_letter::Pointer;
+use crate::deadline::Deadline;
 use crate::delivery::SendStats;
 use crate::error::{Failure, Stage};
+use crate::secret::{Credentials, Secret};
 use crate::select::Conditions;
+use crate::sls::client::{Logstore, SlsClient};
+use crate::sls::endpoint::{Endpoint, EndpointSettings};
+use crate::sls::signing::SignatureSettings;
 
 /// Remembers what it was told, by index of the record.
 #[derive(Default)]
@@ -17,6 +24,16 @@ impl Origin for Told {
     fn settled(&mut self, position: Position, how: Settled) {
         self.0.push((position.index, how));
     }
+}
+
+/// Letters that are kept until they are written, which no test does.
+fn letters() -> Letters {
+    let client = SlsClient::new(crate::tls::client_config(&[]).unwrap(), SystemTime::now).unwrap();
+    let endpoint = Endpoint::resolve("https://cn-hangzhou.log.aliyuncs.com", &EndpointSettings::default()).unwrap();
+    let credentials = Credentials { access_key_id: "id".into(), access_key_secret: Secret::new("secret"), security_token: None };
+    let signing = SignatureSettings::default().signing(endpoint.region(), None).unwrap();
+    let place = Logstore { client, endpoint, project: "p".into(), name: "letters".into(), credentials, signing };
+    Letters::new(Some(place), Deadline::of_call(Duration::from_secs(1)), SystemTime::now)
 }
 
 const REFUSED: Outcome = Outcome::DeadLetter { reason: DeadLetterReason::Refused, status: 400 };
@@ -67,12 +84,13 @@ fn a_record_of_two_destinations_ends_as_the_worse_of_both_in_any_order() {
     for (first, second, all, of_route, reasons) in cases {
         for [first, second] in [[first, second], [second, first]] {
             let (mut origin, routes, mut report) = (Told::default(), routes(), Report::new("r"));
-            let mut settlement = Settlement::new(&mut origin, &routes, &mut report);
+            let mut letters = letters();
+            let mut settlement = Settlement::new(Done { origin: &mut origin, report: &mut report, letters: &mut letters }, &routes);
             take(&mut settlement, 0, 0, 2);
             settlement.settle(&batch(vec![(source(0, 0, 2), first)], None), Some("one"));
             settlement.settle(&batch(vec![(source(0, 0, 2), second)], None), Some("two"));
             assert!(settlement.pending.is_empty());
-            let mut written: Vec<_> = settlement.into_letters().iter().map(|letter| letter.reason).collect();
+            let mut written: Vec<_> = letters.pending().iter().map(|letter| letter.reason).collect();
             written.sort_unstable();
             assert_eq!(written, reasons, "{first:?} {second:?}");
             assert_eq!(counts(&mut report, "letters"), (all, of_route), "{first:?} {second:?}");
@@ -85,7 +103,8 @@ fn a_record_of_two_destinations_ends_as_the_worse_of_both_in_any_order() {
 #[test]
 fn a_record_whose_second_destination_never_answers_stays_undone() {
     let (mut origin, routes, mut report) = (Told::default(), routes(), Report::new("r"));
-    let mut settlement = Settlement::new(&mut origin, &routes, &mut report);
+    let mut letters = letters();
+    let mut settlement = Settlement::new(Done { origin: &mut origin, report: &mut report, letters: &mut letters }, &routes);
     take(&mut settlement, 0, 0, 2);
     settlement.settle(&batch(vec![(source(0, 0, 2), Outcome::Delivered)], None), None);
     assert_eq!(counts(&mut report, "letters"), ([0, 0, 1, 1], [1, 0, 0, 1, 1]));
@@ -95,13 +114,14 @@ fn a_record_whose_second_destination_never_answers_stays_undone() {
 #[test]
 fn what_all_destinations_had_before_counts_as_resumed_and_one_copy_alone_decides() {
     let (mut origin, routes, mut report) = (Told::default(), routes(), Report::new("r"));
-    let mut settlement = Settlement::new(&mut origin, &routes, &mut report);
+    let mut letters = letters();
+    let mut settlement = Settlement::new(Done { origin: &mut origin, report: &mut report, letters: &mut letters }, &routes);
     take(&mut settlement, 0, 0, 0);
     take(&mut settlement, 1, 0, 1);
     settlement.settle(&batch(vec![(source(1, 0, 1), Outcome::Delivered)], None), None);
     assert_eq!(report.resumed, 1);
     assert_eq!(counts(&mut report, "letters"), ([2, 0, 0, 1], [2, 2, 0, 0, 1]));
-    assert_eq!(origin.0, [(0, Settled::Done), (1, Settled::Done)]);
+    assert_eq!(origin.0, [(0, Settled::Delivered), (1, Settled::Delivered)]);
 }
 
 #[test]
@@ -111,11 +131,12 @@ fn a_refusal_of_the_function_buries_records_of_routes_that_say_so_and_leaves_the
     let outcomes = || vec![(source(0, 0, 1), Outcome::Undone), (source(1, 0, 1), Outcome::Delivered), (source(2, 1, 1), Outcome::Undone)];
     for (stop, buried, undone) in [(refused, 1, true), (Some(Stop::Unavailable(failure)), 0, true), (None, 0, false)] {
         let (mut origin, routes, mut report) = (Told::default(), routes(), Report::new("r"));
-        let mut settlement = Settlement::new(&mut origin, &routes, &mut report);
+        let mut letters = letters();
+        let mut settlement = Settlement::new(Done { origin: &mut origin, report: &mut report, letters: &mut letters }, &routes);
         (0..2).for_each(|index| take(&mut settlement, index, 0, 1));
         take(&mut settlement, 2, 1, 1);
         assert_eq!(settlement.settle(&batch(outcomes(), stop.clone()), Some("a")), undone, "{stop:?}");
-        let letters = settlement.into_letters();
+        let letters = letters.pending();
         assert_eq!(letters.len(), buried, "{stop:?}");
         for letter in letters {
             let named = (letter.reason, letter.status, letter.route.as_deref(), letter.destination.as_deref());
@@ -129,7 +150,8 @@ fn a_refusal_of_the_function_buries_records_of_routes_that_say_so_and_leaves_the
 fn where_all_that_a_refusal_left_is_buried_nothing_is_undone() {
     let failure = Failure::new(Stage::Deliver, "langfuse_keys_refused", "refused", "check the keys");
     let (mut origin, routes, mut report) = (Told::default(), routes(), Report::new("r"));
-    let mut settlement = Settlement::new(&mut origin, &routes, &mut report);
+    let mut letters = letters();
+    let mut settlement = Settlement::new(Done { origin: &mut origin, report: &mut report, letters: &mut letters }, &routes);
     take(&mut settlement, 0, 0, 1);
     let stop = Some(Stop::Refused { status: 401, failure });
     assert!(!settlement.settle(&batch(vec![(source(0, 0, 1), Outcome::Undone)], stop), None));

@@ -55,6 +55,11 @@ impl Page {
         numbered.map(|(index, group)| (self.first_group.map(|first| first + index as u64), group))
     }
 
+    /// The numbers of its groups, where the service tells them.
+    pub fn numbers(&self) -> Option<std::ops::Range<u64>> {
+        self.first_group.map(|first| first..first + self.kept as u64)
+    }
+
     /// Decoded bytes.
     pub fn size(&self) -> u64 {
         self.bytes.len() as u64

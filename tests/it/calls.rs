@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use serde_json::Value;
-use sls_to_langfuse::emulator::langfuse::Fault;
+use sls_to_langfuse::emulator::langfuse::{Fault, When};
 use sls_to_langfuse::handler::Handled;
 use sls_to_langfuse::invocation::Invocation;
 use sls_to_langfuse::report::Report;
@@ -234,4 +234,25 @@ async fn a_panic_fails_its_call_alone_and_says_nothing_of_the_event() {
     }
     stop.send(true).unwrap();
     serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_beyond_what_memory_allows_wait_for_their_turn_and_work_when_it_comes() {
+    let world = Arc::new(World::of(chats(8, 3), &[("LANGFUSE_SDK_TIMEOUT", "1.5")]).await);
+    world.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_secs(30)));
+    let call = |at: u64, timeout: &'static str| {
+        let world = world.clone();
+        let event = event(0, SEED + at, SEED + at + 1).to_string();
+        async move { world.function.call(&event, &[("x-fc-function-timeout", timeout)]).await }
+    };
+    let at_work: Vec<_> = (0..6).map(|at| tokio::spawn(call(at, "60"))).collect();
+    until(|| world.posts().len() == 6).await;
+    let late = call(6, "1").await;
+    assert_eq!((late.failure(), late.count("slsRequests")), (("out_of_time", "deadline"), 0));
+    assert!(late.text.contains("while 6 others were worked on"), "{}", late.text);
+    world.langfuse.clear_script();
+    call(7, "60").await.assert_success();
+    for working in at_work {
+        working.await.unwrap().assert_success();
+    }
 }

@@ -40,6 +40,7 @@ pub fn incoming(event: &str, own_log_group: Option<&str>) -> Result<Incoming, Fa
         logstore: data.log_stream.clone(),
         shard: 0,
         begin: event_ids.first().cloned().unwrap_or_default(),
+        ..RangeKey::default()
     };
     let newest = data.log_events.iter().map(|event| event.timestamp.div_euclid(1000)).max();
     let parcel = Parcel { item: 0, received: None, lines: lines_of(&data), size: bytes.len() as u64 };

@@ -18,7 +18,7 @@ pub fn incoming(event: &str, own_log_group: Option<&str>) -> Result<Incoming, Fa
     let stream = resource(records.first().and_then(|record| record.event_source_arn.as_deref()));
     let shard = shard(records.first());
     // By shard alone: after a partial answer the next attempt begins at another record.
-    let range = RangeKey { project: "kinesis".into(), logstore: stream.clone(), shard: 0, begin: shard.clone() };
+    let range = RangeKey { project: "kinesis".into(), logstore: stream.clone(), shard: 0, begin: shard.clone(), ..RangeKey::default() };
     let newest = records.iter().map(|record| arrival(record).div_euclid(1000)).max();
     let sequence_numbers = records.iter().map(|record| record.kinesis.sequence_number.clone()).collect();
     let own_log_group = own_log_group.map(str::to_owned);

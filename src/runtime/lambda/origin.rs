@@ -118,7 +118,7 @@ impl Origin for EventOrigin {
     fn settled(&mut self, position: Position, how: Settled) {
         if let Some(item) = self.item(position.group) {
             item.open = item.open.saturating_sub(1);
-            item.dead_letters += usize::from(how == Settled::DeadLetter);
+            item.dead_letters += usize::from(matches!(how, Settled::DeadLetter(_)));
         }
     }
 }

@@ -17,7 +17,7 @@ pub fn incoming(event: &str) -> Result<Incoming, Failure> {
     let messages = serde_json::from_str::<SqsEvent>(event).map_err(|_| invalid("it is no event of an SQS queue"))?.records;
     let queue = resource(messages.first().and_then(|message| message.event_source_arn.as_deref()));
     // By queue alone: messages come again in other company.
-    let range = RangeKey { project: "sqs".into(), logstore: queue.clone(), shard: 0, begin: String::new() };
+    let range = RangeKey { project: "sqs".into(), logstore: queue.clone(), shard: 0, ..RangeKey::default() };
     let newest = messages.iter().filter_map(|message| sent(message).map(|sent| sent.div_euclid(1000))).max();
     let message_ids = messages.iter().map(|message| message.message_id.clone().unwrap_or_default()).collect();
     let parcels = messages.into_iter().zip(0..).map(|(message, item)| Ok(parcel(item, &message)));
