@@ -21,6 +21,8 @@ mod kind;
 pub(super) mod mapping;
 mod read;
 pub(super) mod routing;
+#[cfg(test)]
+mod rules_tests;
 pub(super) mod sampling;
 
 pub use entry::{Entry, Member, Node, Text};

@@ -93,7 +93,7 @@ static ROUTE_KEYS: [Key; 4] = [
         name: "to",
         shape: Shape::Texts,
         need: Need::Required,
-        example: r#"["team-a", "audit"]"#,
+        example: r#"["team-a", "default"]"#,
         meaning: "The destination, or several: a record is delivered when all of them have it",
         meaning_zh: "目标项目，可为多个：全部写入后记录才算已投递",
     },
