@@ -40,7 +40,7 @@ fn counts(counts: &BTreeMap<impl Display, u64>) -> String {
 }
 
 fn percent(part: u64, whole: u64) -> String {
-    if whole == 0 { "0 %".to_owned() } else { format!("{} %", (part * 100 + whole / 2) / whole) }
+    format!("{} %", (part * 100 + whole / 2).checked_div(whole).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -257,6 +257,15 @@ mod tests {
     }
 
     #[test]
+    fn no_status_of_an_event_is_without_a_result() {
+        let of = |status: u16| results(&multi(&[1, 2], &[(3, status, "x")]))[1];
+        let refused: Vec<u16> = (100..600).filter(|status| of(*status) == Refused(*status)).collect();
+        let expected: Vec<u16> = (400..500).filter(|status| ![408, 425, 429].contains(status)).collect();
+        assert_eq!(refused, expected);
+        assert!((100..600).filter(|status| !expected.contains(status)).all(|status| of(status) == Retry));
+    }
+
+    #[test]
     fn the_heaviest_result_of_an_observation_counts() {
         assert_eq!(results(&multi(&[3], &[(1, 500, "x"), (2, 400, "x")])), [Refused(400), Delivered]);
         assert_eq!(results(&multi(&[3], &[(1, 400, MODE), (2, 500, "x")])), [EventsOnly, Delivered]);

@@ -16,7 +16,7 @@ use super::job::{Job, LastAttempt, Shipment};
 use super::memory::RangeKey;
 use super::request::{self, Body, NoBody};
 use super::route::Route;
-use super::verdict::{Block, Verdict, verdict};
+use super::verdict::{Verdict, verdict, verdict_of_silence};
 use super::{BatchReport, DeadLetterReason, Outcome, Stop, backoff, breaker, failures};
 use crate::deadline::Deadline;
 use crate::error::Failure;
@@ -151,14 +151,20 @@ impl CallDelivery {
                 Ok(Vec::new())
             }
             Sent::Whole(status, Verdict::Retry(asked)) => self.retried(shipment, job.again(asked, LastAttempt::Answered(status))).await,
-            Sent::Nothing(NoAnswer::Certificate) => self.detour(job, 0, &Block::Certificate).await,
-            Sent::Nothing(NoAnswer::TimedOut) => self.timed_out(shipment, job).await,
-            Sent::Nothing(reason) => self.retried(shipment, job.again(None, LastAttempt::NoAnswer(reason))).await,
+            Sent::Nothing(reason) => self.unanswered(shipment, job, reason).await,
             Sent::Whole(_, Verdict::TooLarge | Verdict::Refused) if job.run.len() > 1 => Ok(job.halves().into()),
             Sent::Whole(status, Verdict::TooLarge) => self.shrink(shipment, job, status).await,
             Sent::Whole(status, Verdict::Refused) => self.give_up(shipment, job, DeadLetterReason::Refused, status).await,
             Sent::Whole(status, Verdict::Blocked(block)) => self.detour(job, status, &block).await,
             Sent::Unreadable => Err(failures::unreadable().into()),
+        }
+    }
+
+    async fn unanswered(&self, shipment: &mut Shipment<'_>, job: Job, reason: NoAnswer) -> Result<Vec<Job>, Stop> {
+        match verdict_of_silence(reason) {
+            Verdict::Blocked(block) => self.detour(job, 0, &block).await,
+            _ if reason == NoAnswer::TimedOut => self.timed_out(shipment, job).await,
+            _ => self.retried(shipment, job.again(None, LastAttempt::NoAnswer(reason))).await,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::answer::Answer;
+use super::answer::{Answer, NoAnswer};
 
 /// What to do after a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,14 @@ pub fn verdict(answer: &Answer) -> Verdict {
     }
 }
 
+/// The verdict over a request that had no whole answer.
+pub fn verdict_of_silence(reason: NoAnswer) -> Verdict {
+    match reason {
+        NoAnswer::Certificate => Verdict::Blocked(Block::Certificate),
+        NoAnswer::Unreachable | NoAnswer::TimedOut | NoAnswer::Broken => Verdict::Retry(None),
+    }
+}
+
 /// Langfuse explains a refusal in a JSON object with a `message`; a firewall in front of it sends a page.
 fn is_langfuse_error(answer: &Answer) -> bool {
     let body: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(&answer.body).ok();
@@ -103,10 +111,24 @@ mod tests {
         let divided: Vec<u16> = (100..600).filter(|status| plain(*status) == Verdict::TooLarge).collect();
         assert_eq!(divided, [413]);
         assert!((100..600).all(|status| plain(status) != Verdict::Delivered));
+        let blocked = (100..600).filter(|status| matches!(plain(*status), Verdict::Blocked(_))).count();
+        assert_eq!(retried.len() + refused.len() + divided.len() + blocked, 500);
         assert_eq!(plain(401), Verdict::Blocked(Block::Keys));
         assert_eq!(plain(307), Verdict::Blocked(Block::Redirect(None)));
         assert_eq!([plain(404), plain(405), plain(501)], [const { Verdict::Blocked(Block::NoEndpoint) }; 3]);
         assert_eq!(plain(418), Verdict::Blocked(Block::Unexpected));
+    }
+
+    #[test]
+    fn every_way_to_have_no_answer_has_its_verdict() {
+        for (reason, expected) in [
+            (NoAnswer::Unreachable, Verdict::Retry(None)),
+            (NoAnswer::TimedOut, Verdict::Retry(None)),
+            (NoAnswer::Broken, Verdict::Retry(None)),
+            (NoAnswer::Certificate, Verdict::Blocked(Block::Certificate)),
+        ] {
+            assert_eq!(verdict_of_silence(reason), expected, "{reason:?}");
+        }
     }
 
     #[test]

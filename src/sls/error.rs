@@ -246,6 +246,41 @@ mod tests {
     }
 
     #[test]
+    fn every_status_without_a_known_code_has_its_class() {
+        let class = |status, body: &str| Refusal::read(status, body.as_bytes(), "").class;
+        for body in ["", "<html>busy</html>", r#"{"errorCode":"SomethingNew","errorMessage":"m"}"#] {
+            for status in 100..600 {
+                let expected = match status {
+                    403 => ErrorClass::RetryQuota,
+                    408 | 429 | 500..=599 => ErrorClass::Retry,
+                    _ => ErrorClass::Permanent,
+                };
+                assert_eq!(class(status, body), expected, "{status} {body}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_way_to_have_no_answer_and_every_damage_is_tried_again_or_not() {
+        let soon = Some(Duration::from_millis(200));
+        for (error, expected) in [
+            (SlsError::Transport(TransportKind::Connect), soon),
+            (SlsError::Transport(TransportKind::TimedOut), soon),
+            (SlsError::Transport(TransportKind::Broken), soon),
+            (SlsError::Transport(TransportKind::Unwritable), None),
+            (SlsError::Damaged(Damage::NoCursor), soon),
+            (SlsError::Damaged(Damage::CursorBackwards), None),
+            (SlsError::Damaged(Damage::ForeignCursor), soon),
+            (SlsError::Damaged(Damage::Decompression), soon),
+            (SlsError::Damaged(Damage::WrongSize), soon),
+            (SlsError::Stalled, None),
+            (SlsError::TooLarge { bytes: 2, limit: 1 }, None),
+        ] {
+            assert_eq!(error.retry_wait(0), expected, "{error}");
+        }
+    }
+
+    #[test]
     fn the_server_s_time_is_found_in_its_message() {
         let body = br#"{"errorCode":"RequestTimeExpired","errorMessage":"Request time Thu, 21 Nov 2024 02:30:45 GMT has been expired while server time is Thu, 21 Nov 2024 02:50:45 GMT."}"#;
         let told = httpdate::parse_http_date("Thu, 21 Nov 2024 02:50:45 GMT").unwrap();
