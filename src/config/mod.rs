@@ -113,6 +113,23 @@ pub fn load_without_keys(variables: &dyn Variables, files: &dyn Files) -> Result
     }
 }
 
+/// Reads only what decides which records go where, and the names that routes have numbers for: no keys, and nothing is said about other
+/// settings.
+///
+/// # Errors
+/// [`Problems`]: everything that is wrong among these tables and in the file.
+pub fn load_rules(variables: &dyn Variables, files: &dyn Files) -> Result<(Selection, Vec<String>), Problems> {
+    let mut reader = Reader::open(variables, files);
+    reader.langfuse_keys = LangfuseKeys::NotNeeded;
+    match sections::destinations(&mut reader) {
+        (Some(destinations), selection) if reader.is_content() => {
+            let name = |one: &DestinationSettings| one.name.clone().unwrap_or_else(|| tables::DEFAULT_DESTINATION.to_owned());
+            Ok((selection, destinations.iter().map(name).collect()))
+        }
+        _ => Err(reader.into_problems()),
+    }
+}
+
 /// Reads only what decides how traces look: neither host nor keys need be set, and nothing is said about them.
 ///
 /// # Errors

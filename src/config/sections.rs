@@ -54,12 +54,12 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
 }
 
 /// Which records are wanted, and which share of them; no routes.
-pub(super) fn selection(reader: &mut Reader<'_>) -> Selection {
+fn selection(reader: &mut Reader<'_>) -> Selection {
     Selection { filter: filter(reader), sampling: sampling(reader), routes: Routes::default() }
 }
 
 /// The destination of the settings without a table, where records may go there, then those of the tables; and which records go where.
-fn destinations(reader: &mut Reader<'_>) -> (Option<Vec<DestinationSettings>>, Selection) {
+pub(super) fn destinations(reader: &mut Reader<'_>) -> (Option<Vec<DestinationSettings>>, Selection) {
     let routing = Routing::open(reader);
     let inherited = inherited(reader);
     let all_set = [&table::LANGFUSE_PUBLIC_KEY, &table::LANGFUSE_SECRET_KEY].iter().all(|setting| reader.place(setting).is_some());

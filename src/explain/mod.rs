@@ -12,6 +12,7 @@ mod derivation;
 mod facts;
 mod influence;
 pub mod json;
+mod judged;
 mod origins;
 mod shown;
 mod skipped;
@@ -22,15 +23,16 @@ mod unused;
 #[cfg(test)]
 mod tests;
 
-use crate::gateway::ParsedRecord;
+use crate::judge::Judge;
 use crate::report::SkipReason;
+use crate::select::Selection;
 use crate::sls::LogRecord;
-use crate::trace::map::{is_sampled, observation};
 use crate::trace::settings::TraceSettings;
 pub use absent::Absent;
 pub use advice::Advice;
 use derivation::Made;
 use influence::Experiment;
+use judged::Ruling;
 pub use skipped::Skipped;
 use sources::Places;
 pub use unused::{Reason, Unused};
@@ -80,30 +82,25 @@ impl Attribute {
     }
 }
 
-/// Explains what becomes of a record under these settings.
+/// Explains what becomes of a record under these settings, where no rule chooses records.
 pub fn explain(record: &LogRecord<'_>, settings: &TraceSettings) -> Explanation {
-    if let Some(reason) = skip_reason(record, settings) {
-        return Explanation::Skipped(skipped::skipped(record, reason));
-    }
-    let places = Places::of(record);
-    match Experiment::of(&places, settings, origins::is_known) {
-        Some(experiment) => Explanation::Delivered(delivered(&experiment)),
-        None => Explanation::Skipped(skipped::skipped(record, SkipReason::Record(crate::gateway::Skip::NotAModelCall))),
-    }
+    explain_under(record, &Judge { trace: settings, selection: &Selection::default() }, &[])
 }
 
-/// The order is that of `convert`.
-fn skip_reason(record: &LogRecord<'_>, settings: &TraceSettings) -> Option<SkipReason> {
-    if !settings.enabled {
-        return Some(SkipReason::Disabled);
-    }
-    let parsed = ParsedRecord::of(record);
-    match parsed.call() {
-        Err(skip) => Some(SkipReason::Record(skip)),
-        Ok(call) => {
-            let trace_id = observation(record, &call, settings).trace_id;
-            (!is_sampled(trace_id, settings.sample_rate)).then_some(SkipReason::SampledOut)
+/// Explains what becomes of a record under these settings and rules; `destinations` are the names that routes have numbers for.
+pub fn explain_under(record: &LogRecord<'_>, judge: &Judge<'_>, destinations: &[String]) -> Explanation {
+    let remarks = match judged::ruling(record, judge, destinations) {
+        Ruling::Skipped(skipped) => return Explanation::Skipped(skipped),
+        Ruling::GoesOn(remarks) => remarks,
+    };
+    let places = Places::of(record);
+    match Experiment::of(&places, judge.trace, origins::is_known) {
+        Some(experiment) => {
+            let mut delivered = delivered(&experiment);
+            delivered.notes.extend(remarks);
+            Explanation::Delivered(delivered)
         }
+        None => Explanation::Skipped(skipped::skipped(record, SkipReason::Record(crate::gateway::Skip::NotAModelCall))),
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) mod routing;
 mod rules_tests;
 pub(super) mod sampling;
 
+pub(super) use routing::DEFAULT as DEFAULT_DESTINATION;
+
 pub use entry::{Entry, Member, Node, Text};
 pub use kind::{Form, Key, Need, Shape, TableKind};
 pub(super) use read::{Tables, is_table, nearest_table};
