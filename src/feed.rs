@@ -10,6 +10,7 @@ use crate::origin::Position;
 use crate::pull;
 use crate::sls::LogRecord;
 use crate::sls::decode::GroupView;
+use crate::sls::ranges::Ranges;
 use crate::sls::reader::{Page, Range, Read, Reader};
 
 /// Pieces that wait, decoded, for their conversion. More of them only cost memory: conversion is faster than reading.
@@ -19,6 +20,8 @@ const PIECES_AHEAD: usize = 1;
 pub enum Feed {
     /// A range of a shard, pulled page by page.
     Shard(Box<Reader>),
+    /// Several ranges of a shard, pulled page by page.
+    Ranges(Box<Ranges>),
     /// The items of an event, each unpacked when its turn comes.
     Parcels(Parcels, CallBudget),
 }
@@ -48,6 +51,7 @@ impl Feed {
     pub async fn next(&mut self) -> Result<Option<Piece>, Failure> {
         match self {
             Self::Shard(reader) => reader.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
+            Self::Ranges(ranges) => ranges.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
             Self::Parcels(parcels, budget) => match parcels.next().transpose()? {
                 Some(parcel) => {
                     let allowance = budget.take(parcel.size).await;

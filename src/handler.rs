@@ -6,6 +6,8 @@
 mod in_time;
 mod lines;
 mod range;
+mod reach;
+pub mod recall;
 mod survey;
 
 use std::borrow::Cow;
@@ -22,20 +24,21 @@ use crate::delivery::call::CallDelivery;
 use crate::delivery::destination::Destination;
 use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
-use crate::invocation::{Invocation, LogPlace, TriggerEvent};
+use crate::invocation::{Invocation, TriggerEvent};
 use crate::judge::Judge;
 use crate::report::{CallOutcome, Report};
 use crate::resume::Resumes;
 use crate::secret::Credentials;
 use crate::select::Selection;
 use crate::sls::calls::Shard;
-use crate::sls::client::{Logstore, SlsClient};
-use crate::sls::endpoint::{Endpoint, EndpointSettings};
+use crate::sls::client::SlsClient;
+use crate::sls::endpoint::EndpointSettings;
 use crate::sls::signing::SignatureSettings;
 use crate::trace::settings::TraceSettings;
 use in_time::in_time;
 pub use lines::LineCall;
 use range::RangeCall;
+pub use reach::Access;
 
 /// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
 /// under 64 MB.
@@ -187,29 +190,11 @@ impl Handler {
         Err(Failure::new(Stage::Event, "loop", message, "bind the trigger to the Logstore of the gateway's access log"))
     }
 
+    /// The shard of the event, with this call's credentials.
     fn shard(&self, event: &TriggerEvent, invocation: &Invocation) -> Result<Shard, Failure> {
-        Ok(Shard { logstore: self.logstore(&event.place, &event.endpoint, invocation)?, id: event.shard })
-    }
-
-    /// A Logstore behind a trusted endpoint, with a call's credentials. Nothing is signed before the endpoint is trusted.
-    ///
-    /// # Errors
-    /// When the endpoint is not trusted, there are no credentials, or no region to sign with.
-    pub fn logstore(&self, place: &LogPlace, endpoint: &str, invocation: &Invocation) -> Result<Logstore, Failure> {
-        let endpoint = Endpoint::resolve(endpoint, &self.settings.endpoint).map_err(|error| {
-            Failure::new(Stage::Event, "untrusted_endpoint", error.to_string(), "name the host in SLS_ALLOWED_ENDPOINTS if you trust it")
-        })?;
-        let credentials = invocation.credentials.clone().or_else(|| self.settings.credentials.clone()).ok_or_else(|| {
-            let hint =
-                "give the function a role that may read the Logstore (log:GetCursorOrData), or set ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET";
-            Failure::new(Stage::Event, "no_credentials", "the call brought no credentials", hint)
-        })?;
-        let signing = self.settings.signature.signing(endpoint.region(), invocation.region.as_deref()).ok_or_else(|| {
-            let hint = "set SLS_REGION to the region of the project, or SLS_SIGNATURE_VERSION=v1";
-            Failure::new(Stage::Settings, "no_region", "signature version 4 needs a region, and the endpoint names none", hint)
-        })?;
-        let (client, place) = (self.sls.clone(), place.clone());
-        Ok(Logstore { client, endpoint, project: place.project, name: place.logstore, credentials, signing })
+        let access =
+            Access { endpoint: &event.endpoint, credentials: invocation.credentials.clone(), region: invocation.region.as_deref() };
+        Ok(Shard { logstore: self.logstore(&event.place, access)?, id: event.shard })
     }
 
     /// What a call sends with: one delivery for each destination.

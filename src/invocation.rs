@@ -14,7 +14,7 @@ use crate::sls::endpoint::{is_logstore_name, is_project_name};
 use crate::sls::reader::Range;
 
 /// A place in SLS where logs are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LogPlace {
     /// Project.
     pub project: String,

@@ -6,6 +6,8 @@ use crate::dead_letter::Pointer;
 use crate::delivery::DeadLetterReason;
 use crate::feed::Piece;
 use crate::report::SkipReason;
+use crate::sls::LogRecord;
+use crate::sls::reader::Range;
 
 /// Where a record stands: what a dead letter names and what delivery answers for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +39,19 @@ pub trait Origin: Send {
 
     /// A piece has been read whole; its records are settled from now on.
     fn read(&mut self, _piece: &Piece) {}
+
+    /// True if the record at `position` belongs to this work; none: it is damaged. What does not is passed over and not counted.
+    fn wants(&mut self, _position: Position, _record: Option<&LogRecord<'_>>) -> bool {
+        true
+    }
+
+    /// A part of what was to be read is gone.
+    fn lost(&mut self, _range: &Range) {}
+
+    /// True if its records are dead letters already, so that nothing new is to be said of those that are gone or stay such.
+    fn is_known(&self) -> bool {
+        false
+    }
 
     /// All records of the piece that was read last have been begun: so many.
     fn converted(&mut self, _records: u64) {}

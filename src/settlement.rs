@@ -160,7 +160,9 @@ impl<'c> Settlement<'c> {
         }
         for (_, letter) in refused {
             let (request_id, members) = (&self.done.report.request_id, letter.json());
-            tracing::warn!(event = "dead_letter", %request_id, %members, "a record cannot be delivered");
+            if !self.done.origin.is_known() {
+                tracing::warn!(event = "dead_letter", %request_id, %members, "a record cannot be delivered");
+            }
             self.done.letters.add(letter);
         }
     }

@@ -109,9 +109,14 @@ impl<'c> Work<'c> {
 
     /// Says what no repetition brings back, with everything that names it.
     fn lose(&mut self, lost: &Range) {
+        self.settlement.origin().lost(lost);
         let groups = lost.end.number().zip(lost.begin.number()).map_or(0, |(end, begin)| end.saturating_sub(begin));
+        let is_known = self.settlement.origin().is_known();
         let report = self.settlement.report();
         report.lost_groups += groups;
+        if is_known {
+            return;
+        }
         let (from, to, Report { request_id, project, logstore, shard, .. }) = (lost.begin.text(), lost.end.text(), &*report);
         tracing::error!(
             event = "range_lost", %request_id, %project, %logstore, shard, from, to, groups,
@@ -126,8 +131,10 @@ impl<'c> Work<'c> {
         let before = report.ingest_lines;
         self.settlement.origin().read(piece);
         for (position, record) in piece.records() {
-            for (destination, full) in self.convert_record(record, position) {
-                self.send(destination, full).await?;
+            if self.settlement.origin().wants(position, record.as_ref()) {
+                for (destination, full) in self.convert_record(record, position) {
+                    self.send(destination, full).await?;
+                }
             }
             self.give_way().await;
         }

@@ -19,7 +19,7 @@ use super::stand_in::{bad_logs, sls_for};
 use super::{Surroundings, input, remark, say, survey_words};
 use crate::assembly;
 use crate::config::{self, Config, LogFormat};
-use crate::handler::Handler;
+use crate::handler::{Access, Handler};
 use crate::invocation::{Invocation, LogPlace, TriggerEvent};
 use crate::judge::Judge;
 use crate::logging;
@@ -71,7 +71,7 @@ struct Told<'s> {
 pub async fn run(invoke: &Invoke, around: Surroundings<'_>) -> Result<(), Ending> {
     let overlay = invoke.window.endpoint.iter().fold(Overlay::on(around.variables), |overlay, host| overlay.with("SLS_ENDPOINT", host));
     let loaded = config::load_without_keys(&overlay, around.files);
-    let mut config = invoke::with_sls_keys(loaded, &overlay, around.files, invoke.logs.is_some())?;
+    let mut config = invoke::with_sls_keys(loaded, Surroundings { variables: &overlay, ..around }, invoke.logs.is_some())?;
     logging::start_beside_result(&config.log, LogFormat::Human);
     let mut survey = Survey::of(&config.selection);
     let (read, window) = match (&invoke.event, &invoke.logs, &invoke.window.project) {
@@ -147,7 +147,7 @@ async fn of_window(
     if config.endpoint.replacement.is_none() {
         return Err(Ending::misused("name the endpoint: --endpoint cn-hangzhou.log.aliyuncs.com, or SLS_ENDPOINT"));
     }
-    let logstore = handler.logstore(place, "", &invocation)?;
+    let logstore = handler.logstore(place, Access { endpoint: "", credentials: None, region: None })?;
     for shard in shards(&logstore, invoke.window.shard).await? {
         let range = range(&logstore, shard, window).await?;
         let event = TriggerEvent::of_range(place.clone(), shard, range);

@@ -10,9 +10,9 @@ use super::dry_run::{self, Window};
 use super::ending::{Ending, with_hint};
 use super::overlay::Overlay;
 use super::stand_in::{SlsStandIn, sls_for};
-use super::{Surroundings, Target, input, remark, say, tree};
+use super::{Surroundings, Target, input, needs, remark, say, tree};
 use crate::assembly::{self, Place};
-use crate::config::{self, Config, Files, LogFormat, Problems, Value, Variables};
+use crate::config::{self, Config, LogFormat, Problems};
 use crate::deadline::Deadline;
 use crate::delivery::connection::ProxySettings;
 use crate::delivery::destination::DestinationSettings;
@@ -22,9 +22,6 @@ use crate::invocation::{Invocation, TriggerEvent};
 use crate::logging;
 use crate::secret::{Credentials, Secret};
 use crate::sls::signing::SignatureSettings;
-
-const KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
-const KEY_SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 
 /// Arguments of `invoke`.
 #[derive(Args, Debug)]
@@ -121,25 +118,15 @@ fn configuration(around: Surroundings<'_>, langfuse: Option<&LangfuseEmulator>, 
     let own = Overlay::on(around.variables);
     let variables = langfuse.into_iter().fold(own, Overlay::with_emulator);
     let load = if langfuse.is_some() { config::load_without_keys } else { config::load };
-    with_sls_keys(load(&variables, around.files), &variables, around.files, has_logs)
+    with_sls_keys(load(&variables, around.files), Surroundings { variables: &variables, ..around }, has_logs)
 }
 
 /// What was loaded, if it says how to read SLS where that is needed.
-pub(super) fn with_sls_keys(
-    loaded: Result<Config, Problems>,
-    variables: &dyn Variables,
-    files: &dyn Files,
-    has_logs: bool,
-) -> Result<Config, Ending> {
-    let has_key = config::effective(variables, files).iter().any(|one| one.setting.name == KEY_ID && one.value != Value::Nothing);
-    let keyless = (!has_logs && !has_key)
-        .then(|| format!("{KEY_ID} (not set): must be set, with {KEY_SECRET}, to read from SLS; or give logs with --logs FILE.jsonl"));
-    match (loaded, keyless) {
-        (Ok(config), None) => Ok(config),
-        (Ok(_), Some(keyless)) => Err(Ending::wrong_settings(keyless)),
-        (Err(problems), None) => Err(Ending::wrong_settings(problems)),
-        (Err(problems), Some(keyless)) => Err(Ending::wrong_settings(format!("{problems}\n{keyless}"))),
+pub(super) fn with_sls_keys(loaded: Result<Config, Problems>, around: Surroundings<'_>, has_logs: bool) -> Result<Config, Ending> {
+    if has_logs {
+        return loaded.map_err(Ending::wrong_settings);
     }
+    needs::sls_key(loaded, around, "; or give logs with --logs FILE.jsonl")
 }
 
 fn told(handled: Handled) -> Result<(), Ending> {

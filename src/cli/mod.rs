@@ -3,11 +3,14 @@
 //! The only place that prints for people. A command reads its arguments, calls the library, and says what came out; what it does beyond
 //! that belongs into the library. A new command is a file here, a variant of `Command`, and an arm of `run`.
 //!
-//! Commands: `config`, `demo`, `emulate`, `explain`, `id`, `invoke`. Shared: `ending` (exit codes), `input` (files), `output` (lines that are safe on
-//! a terminal), `overlay` (settings that a command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample`
-//! (what the demo sends), `dry_run`, `moment` and `survey_words` (an `invoke` that sends nothing), `records` (lines → observations), `tree` and `account` (what arrived, what was done), `links` (where to look).
+//! Commands: `config`, `demo`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes),
+//! `input` (files), `needs` (settings that reading SLS takes), `output` (lines that are safe on a terminal), `overlay` (settings that a
+//! command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample` (what the demo sends), `records` (lines →
+//! observations), `tree` and `account` (what arrived, what was done), `links` (where to look). `dry_run`, `moment` and `survey_words` belong
+//! to an `invoke` that sends nothing.
 
 mod account;
+mod arguments;
 mod config;
 mod demo;
 mod dry_run;
@@ -20,9 +23,11 @@ mod input;
 mod invoke;
 mod links;
 mod moment;
+mod needs;
 mod output;
 mod overlay;
 mod records;
+mod replay;
 mod sample;
 mod stand_in;
 mod survey_words;
@@ -52,6 +57,8 @@ enum Command {
     Demo(demo::Demo),
     /// Handle one trigger event here, as the function would
     Invoke(invoke::Invoke),
+    /// Deliver dead letters after what stood in their way is gone
+    Replay(replay::Replay),
     /// Run a stand-in for SLS or Langfuse until Ctrl-C
     #[command(subcommand)]
     Emulate(emulate::Emulate),
@@ -97,6 +104,7 @@ fn run(command: Command, around: Surroundings<'_>) -> Result<(), Ending> {
     match command {
         Command::Demo(demo) => block_on(demo.run(around)),
         Command::Invoke(invoke) => block_on(invoke.run(around)),
+        Command::Replay(replay) => block_on(replay.run(around)),
         Command::Emulate(emulate) => block_on(emulate.run(around)),
         Command::Explain(explain) => explain.run(around),
         Command::Id(id) => id.run(),

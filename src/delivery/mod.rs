@@ -20,6 +20,8 @@ pub mod verdict;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Failure;
 use crate::export::batch::Source;
 
@@ -40,7 +42,8 @@ pub enum Outcome {
 }
 
 /// Why a record goes to the dead letters (`design.md` §2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeadLetterReason {
     /// Refused even when alone.
     Refused,
@@ -55,6 +58,9 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
+    /// All there are.
+    pub const ALL: [Self; 5] = [Self::Refused, Self::TooLarge, Self::Unrouted, Self::Damaged, Self::GaveUp];
+
     /// The name in reports and dead letters.
     pub fn name(self) -> &'static str {
         match self {

@@ -90,7 +90,7 @@ fn a_record_of_two_destinations_ends_as_the_worse_of_both_in_any_order() {
             settlement.settle(&batch(vec![(source(0, 0, 2), first)], None), Some("one"));
             settlement.settle(&batch(vec![(source(0, 0, 2), second)], None), Some("two"));
             assert!(settlement.pending.is_empty());
-            let mut written: Vec<_> = letters.pending().iter().map(|letter| letter.reason).collect();
+            let mut written: Vec<_> = letters.pending().iter().map(|letter| letter.reason.name()).collect();
             written.sort_unstable();
             assert_eq!(written, reasons, "{first:?} {second:?}");
             assert_eq!(counts(&mut report, "letters"), (all, of_route), "{first:?} {second:?}");
@@ -139,7 +139,7 @@ fn a_refusal_of_the_function_buries_records_of_routes_that_say_so_and_leaves_the
         let letters = letters.pending();
         assert_eq!(letters.len(), buried, "{stop:?}");
         for letter in letters {
-            let named = (letter.reason, letter.status, letter.route.as_deref(), letter.destination.as_deref());
+            let named = (letter.reason.name(), letter.status, letter.route.as_deref(), letter.destination.as_deref());
             assert_eq!(named, ("refused", Some(401), Some("letters"), Some("a")));
         }
         assert_eq!(counts(&mut report, "blocks").1, [1, 0, 0, 1, 0], "{stop:?}");

@@ -3,6 +3,7 @@
 //! Nothing here knows gateways, traces or Langfuse, and it imports nothing of ours but the leaves (`secret`, `deadline`, `budget`), so that
 //! it can become a crate of its own. Facts: `reference/sls.md`.
 
+pub mod attempts;
 pub mod calls;
 pub mod client;
 pub mod cursor;
@@ -11,6 +12,7 @@ pub mod endpoint;
 pub mod error;
 pub mod page;
 pub mod protobuf;
+pub mod ranges;
 pub mod reader;
 pub mod sign;
 pub mod signing;

@@ -55,6 +55,11 @@ pub fn identity(record: &LogRecord<'_>, call: &GatewayCall<'_>) -> Identity {
     Identity { trace_id, span_id: SpanId(first(&digest)), trace_id_changed }
 }
 
+/// The span id of a record, whether it is a call or not: who it would be.
+pub fn span_id_of(record: &LogRecord<'_>) -> SpanId {
+    SpanId(first(&span_digest(record, &Envelope::of(record))))
+}
+
 /// The span id of the parent that a joined trace gets when none is logged.
 pub fn derived_parent(trace_id: TraceId) -> SpanId {
     SpanId(first(&sha256(format!("parent:{trace_id}").as_bytes())))

@@ -18,6 +18,7 @@ mod ingestion;
 mod load;
 mod pull;
 mod records;
+mod replay;
 mod resume;
 mod routing;
 mod samples;

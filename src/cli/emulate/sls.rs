@@ -8,12 +8,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::{cannot_listen, program, until_told_to_end};
+use crate::cli::arguments::{logstore_name, project_name};
 use crate::cli::ending::Ending;
 use crate::cli::stand_in::bad_logs;
 use crate::cli::{Surroundings, input, sample, say};
 use crate::config::Variables;
 use crate::emulator::sls::{AccessKey, ShardSpec, SlsEmulator, SlsWorld, groups_from_jsonl};
-use crate::sls::endpoint::{is_logstore_name, is_project_name};
 use crate::sls::wire::LogGroup;
 
 const KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
@@ -132,14 +132,6 @@ impl Sls {
             format!("    {} invoke --event - --to emulator", program()),
         ]
     }
-}
-
-fn project_name(text: &str) -> Result<String, &'static str> {
-    is_project_name(text).then(|| text.to_owned()).ok_or("a project has 1 to 128 letters, digits and inner - or _")
-}
-
-fn logstore_name(text: &str) -> Result<String, &'static str> {
-    is_logstore_name(text).then(|| text.to_owned()).ok_or("a Logstore has 2 to 80 of a-z, 0-9 and inner - or _")
 }
 
 fn now() -> u32 {

@@ -144,6 +144,17 @@ impl SlsEmulator {
         Ok(cursor::encode(shard.number(index)))
     }
 
+    /// The same for a group that is encoded already, which it need not be well.
+    ///
+    /// # Errors
+    /// When there is no such shard.
+    pub fn append_encoded(&self, place: (&str, &str, u32), group: &[u8], receive_time: u32) -> Result<String, UnknownPlace> {
+        let mut state = self.service.state();
+        let shard = state.projects.shard(place.0, place.1, place.2)?;
+        let index = shard.push_encoded(group, receive_time);
+        Ok(cursor::encode(shard.number(index)))
+    }
+
     /// The cursor of the group at `index`, counted from 0 since the shard was made; it need not exist.
     ///
     /// # Errors

@@ -86,8 +86,14 @@ impl Shard {
 
     /// Appends a group and returns its index.
     pub(super) fn push(&mut self, group: &LogGroup, receive_time: u32) -> usize {
+        self.push_encoded(&group.encode_to_vec(), receive_time)
+    }
+
+    /// The same for a group that is encoded already.
+    pub(super) fn push_encoded(&mut self, group: &[u8], receive_time: u32) -> usize {
         let mut framed = vec![LIST_ENTRY];
-        framed.extend(group.encode_length_delimited_to_vec());
+        prost::encoding::encode_varint(group.len() as u64, &mut framed);
+        framed.extend(group);
         self.groups.push(Stored { framed: framed.into(), receive_time });
         self.groups.len() - 1
     }

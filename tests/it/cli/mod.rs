@@ -17,20 +17,20 @@ const LOGS: &str = "tests/fixtures/gateway-samples.jsonl";
 
 /// What a command left behind.
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
-fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+pub fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sls-to-langfuse"));
     command.args(arguments).env_clear().envs(variables.iter().copied()).current_dir(env!("CARGO_MANIFEST_DIR"));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
-async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     let output = command(arguments, variables).output().await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
@@ -44,7 +44,7 @@ fn keys(host: &str) -> [(&str, &str); 3] {
     [("LANGFUSE_HOST", host), ("LANGFUSE_PUBLIC_KEY", LangfuseWorld::PUBLIC_KEY), ("LANGFUSE_SECRET_KEY", LangfuseWorld::SECRET_KEY)]
 }
 
-fn temporary(text: &str) -> tempfile::NamedTempFile {
+pub fn temporary(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
     file
@@ -99,7 +99,7 @@ async fn wrong_usage_is_2_and_help_is_0() {
     }
     let half = run(&["emulate", "sls"], &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")]).await;
     assert_eq!(half.code, Some(2));
-    let commands = ["demo", "invoke", "emulate", "explain", "id", "config"];
+    let commands = ["demo", "invoke", "replay", "emulate", "explain", "id", "config"];
     for arguments in [vec!["--help"], vec!["--version"]].into_iter().chain(commands.map(|command| vec![command, "--help"])) {
         let ended = run(&arguments, &[]).await;
         assert_eq!((ended.code, ended.stderr.as_str(), ended.stdout.is_empty()), (Some(0), "", false), "{arguments:?}");
