@@ -58,6 +58,11 @@ impl<'a> Reader<'a> {
         self.problems
     }
 
+    /// How much was wrong so far.
+    pub(super) fn count_problems(&self) -> usize {
+        self.problems.iter().count()
+    }
+
     /// True if nothing was wrong so far.
     pub(super) fn is_content(&self) -> bool {
         self.problems.is_empty()

@@ -47,7 +47,7 @@ pub(super) struct State {
     /// Further requests of this call would only cost time.
     pub(super) stopped: AtomicBool,
     /// Because a request failed for this reason, the first one in this call.
-    reason: OnceLock<Stop>,
+    pub(super) reason: OnceLock<Stop>,
     /// Whether the destination answers at all, where that was asked.
     pub(super) alive: OnceCell<Result<(), Failure>>,
     /// The API of this call, once it is decided, and what else there is.
@@ -97,11 +97,6 @@ impl CallDelivery {
         self.destination.accepted().forget_before(&self.range, group);
     }
 
-    /// Begins no further request and no further attempt of this call; what is on its way is still waited for.
-    pub fn stop(&self) {
-        self.state.stopped.store(true, Relaxed);
-    }
-
     /// Sends a batch and settles every observation in it.
     pub async fn deliver(self, batch: Batch) -> BatchReport {
         let mut shipment = Shipment::new(&batch);
@@ -122,23 +117,6 @@ impl CallDelivery {
             }
         }
         shipment.report(None)
-    }
-
-    /// Nothing more goes to the destination in this call, for the first reason there was.
-    fn stopped_for(&self, stop: Stop) -> Stop {
-        self.stop();
-        self.state.reason.get_or_init(|| stop).clone()
-    }
-
-    /// Whether the destination may be asked at all.
-    fn may_go_on(&self) -> Result<(), Stop> {
-        if let Some(stop) = self.state.reason.get() {
-            return Err(stop.clone());
-        }
-        match self.destination.paused() {
-            Some(pause) => Err(Stop::Refused { status: pause.status, failure: failures::paused(&self.destination, &pause) }),
-            None => Ok(()),
-        }
     }
 
     /// Sends one job, settles what its answer settles, and returns what is still to be done.

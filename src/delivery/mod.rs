@@ -16,6 +16,7 @@ pub mod job;
 pub mod memory;
 pub mod request;
 mod route;
+mod stopping;
 pub mod verdict;
 
 use std::time::Duration;

@@ -165,8 +165,10 @@ pub(super) struct Listed<'r> {
     pub when: &'r Conditions,
 }
 
-/// Records what is wrong between the rules of an ordered list: names that stand twice, and rules that can never apply.
-pub(super) fn check_list(reader: &mut Reader<'_>, rules: &[Listed<'_>]) {
+/// Records what is wrong between the rules of an ordered list: names that stand twice, and rules that can never apply. `problems_before`: how
+/// many there were before the list was read.
+pub(super) fn check_list(reader: &mut Reader<'_>, rules: &[Listed<'_>], problems_before: usize) {
+    let is_read = reader.count_problems() == problems_before;
     for (index, rule) in rules.iter().enumerate() {
         if let Some(first) = rules[..index].iter().find(|other| other.name == rule.name) {
             let rule_text = format!("must have a name of its own; there is one of this name on {}", line(first.entry));
@@ -174,7 +176,7 @@ pub(super) fn check_list(reader: &mut Reader<'_>, rules: &[Listed<'_>]) {
         }
     }
     // A rule that could not be read would look like one for all records.
-    if !reader.is_content() {
+    if !is_read {
         return;
     }
     if let Some((index, why)) = never_applies(rules.iter().map(|rule| rule.when)) {

@@ -160,6 +160,8 @@ fn rules_that_cannot_be_meant_are_told_with_the_other_rule() {
             "filter.when (CONFIG_FILE line 5): can never be reached: one (line 1) stands before it and takes every record; move that one behind it"
         ]
     );
+    let with_another = format!("langfuse_sample_rate = 2\n{}{}", rule("one", "# all"), rule("two", &of("a")));
+    assert_eq!(problems(&with_another).len(), 2, "a mistake elsewhere hides none");
     let narrower = "when = [{ field = 'consumer', equals = 'a' }, { field = 'api', exists = true }]";
     assert_eq!(
         told(&[rule("one", &of("b")), rule("two", &of("a")), rule("three", narrower)]),
