@@ -9,12 +9,13 @@ MAKEFLAGS += --no-print-directory
 TO := emulator
 EVENT := events/sls-trigger.json
 LOGS := tests/fixtures/gateway-samples.jsonl
-# Another target for `package`, such as x86_64-unknown-linux-musl.
+# For `package`: x86_64 or arm64, and in place of that any target of rustc's.
+ARCH := x86_64
 TARGET :=
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Sample logs through the real function, and what arrives; TO=langfuse sends to your server
@@ -26,11 +27,12 @@ test: ## Every test that needs only the toolchain
 	@cargo test --locked
 
 .PHONY: check
-check: ## Formatter, lints and documentation, warnings being errors
+check: ## Formatter, lints, documentation, warnings being errors; manifests and scripts against their rules
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --no-default-features --bin bootstrap -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	cargo test --locked --quiet --test it deploy_files::
 
 .PHONY: peers
 peers: ## Official SDKs and tools against us, in a scratch folder
@@ -38,17 +40,28 @@ peers: ## Official SDKs and tools against us, in a scratch folder
 	@bash tests/peers/run
 
 .PHONY: invoke
-invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emulator|langfuse
-	@cargo run --locked --quiet --bin sls-to-langfuse -- invoke --event "$(EVENT)" --logs "$(LOGS)" --to $(TO)
+invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emulator|langfuse; LOGS= for an event of Lambda
+	@cargo run --locked --quiet --bin sls-to-langfuse -- invoke --event "$(EVENT)" $(if $(LOGS),--logs "$(LOGS)") --to $(TO)
 
 .PHONY: package
-package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on
-	cargo build --locked --release --no-default-features --bin bootstrap --target-dir target/package $(if $(TARGET),--target $(TARGET))
-	mkdir -p dist
-	install -m 0755 target/package/$(if $(TARGET),$(TARGET)/)release/bootstrap dist/bootstrap
-	@.ci/runtimes dist/bootstrap
+package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on; ARCH=arm64 for AWS Lambda
+	@ARCH="$(ARCH)" TARGET="$(TARGET)" .ci/package
+
+.PHONY: template
+template: ## target/template for a registry of Serverless Devs: deploy/serverless-devs with dist/bootstrap in it
+	@test -x dist/bootstrap || { echo "dist/bootstrap is missing: make package" >&2; exit 1; }
+	@rm -rf target/template
+	@mkdir -p target
+	@cp -R deploy/serverless-devs target/template
+	@mkdir target/template/src/dist
+	@cp dist/bootstrap target/template/src/dist/
+	@echo "target/template is ready; s init --uri takes the folder it is given away, so give it a copy"
+
+.PHONY: langfuse-env
+langfuse-env: ## Random secrets for a Langfuse on this machine, in deploy/langfuse
+	@deploy/langfuse/new-env
 
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean
-	rm -rf dist
+	rm -rf dist dist-arm64

@@ -6,6 +6,7 @@
 //! runtime/fc ─▶ invocation ─▶ handler ─▶ work ─┬─▶ sls/reader ─▶ sls/calls ─▶ sls/page ─▶ sls/decode      bytes → LogRecord
 //!  (answer)  ◀──── report ◀────────────────────┤   convert ─▶ gateway ─▶ trace/map ─▶ export/otlp          LogRecord → encoded span
 //!                                              └─▶ delivery/call ─▶ delivery/request ─▶ destination        batch → outcomes
+//! runtime/lambda ─▶ handler/lines ─▶ work ───────▶ lines                                                      text → LogRecord
 //! ```
 //!
 //! [`runtime`] turns a platform's call into an [`invocation`]; [`handler`] says the order of the steps; [`work`] runs them side by side:

@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(survey.skipped, [("not_a_gateway_log", 1)].into());
         assert_eq!(survey.dead_lettered, [("damaged", 1)].into());
         assert_eq!((survey.routes["both"], &survey.levels), (2, &[("DEFAULT", 1), ("ERROR", 1)].into()));
-        assert_eq!((survey.without_usage, survey.without_cost), (1, 2), "a failed call used nothing");
+        assert_eq!((survey.without_usage, survey.without_cost), (1, 1), "a failed call used nothing and cost nothing");
         assert_eq!(survey.received, Some((7, 3700)), "the log's own time where nothing tells when it was received");
     }
 

@@ -1,4 +1,4 @@
-//! `invoke`: one trigger event through the handler, in this process. The same handler as in the function, another front end.
+//! `invoke`: one event through the handler, in this process. The same handler as in the function, another front end.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,13 +20,17 @@ use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
 use crate::handler::Handled;
 use crate::invocation::{Invocation, TriggerEvent};
 use crate::logging;
+use crate::runtime::lambda::{self, FrontEnd, InvocationError, Kind, Request};
 use crate::secret::{Credentials, Secret};
 use crate::sls::signing::SignatureSettings;
+
+/// The id of these calls in logs and reports.
+const REQUEST_ID: &str = "command-line";
 
 /// Arguments of `invoke`.
 #[derive(Args, Debug)]
 pub struct Invoke {
-    /// The trigger event, as events/sls-trigger.json; - is standard input
+    /// The event, as one in events/: of an SLS trigger, or of Lambda with records in it; - is standard input
     #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
     pub(super) event: Option<PathBuf>,
     /// Read these logs, one JSON object a line, from a stand-in instead of SLS; the cursors of the event span all of them
@@ -53,14 +57,13 @@ impl Invoke {
         }
         let path = self.event.as_ref().ok_or_else(|| Ending::misused("name the event: --event FILE"))?;
         let event = input::text(path, "the event")?;
+        if lambda::kind(&event).is_ok_and(|kind| kind != Kind::SlsTrigger) {
+            return self.run_with_lines(around, event).await;
+        }
         let parsed = TriggerEvent::parse(event.as_bytes()).map_err(|failure| Ending::misused(with_hint(&failure)))?;
         let logs = self.logs.as_ref().map(|path| input::text(path, "the logs")).transpose()?;
         let langfuse = self.langfuse().await?;
         let mut config = configuration(around, langfuse.as_ref(), logs.is_some())?;
-        if let Some(langfuse) = &langfuse {
-            config.connection.proxies = ProxySettings::default();
-            config.destinations.iter_mut().for_each(|destination| *destination = stand_in(destination, langfuse));
-        }
         let sls = match &logs {
             Some(logs) => Some(sls_for(&parsed, logs, config.dead_letter_logstore.as_deref()).await?),
             None => None,
@@ -80,8 +83,27 @@ impl Invoke {
     /// A call with this event, with the credentials of the settings.
     pub(super) fn invocation(&self, event: String) -> Invocation {
         let deadline = Deadline::of_call(Duration::from_secs(self.timeout));
-        let request_id = "command-line".to_owned();
+        let request_id = REQUEST_ID.to_owned();
         Invocation { request_id, event: event.into(), credentials: None, region: None, deadline, own_log: None }
+    }
+
+    /// Handles an event of Lambda that brings its own records.
+    async fn run_with_lines(self, around: Surroundings<'_>, event: String) -> Result<(), Ending> {
+        if self.logs.is_some() {
+            return Err(Ending::misused("this event brings its own records: leave --logs out"));
+        }
+        let langfuse = self.langfuse().await?;
+        let config = configuration(around, langfuse.as_ref(), true)?;
+        logging::start_beside_result(&config.log, LogFormat::Human);
+        let handler = assembly::handler(&config, Place::Elsewhere).context("the clients cannot be set up")?;
+        let request = Request { id: REQUEST_ID.to_owned(), event, deadline: Deadline::of_call(Duration::from_secs(self.timeout)) };
+        let (handled, answer) = FrontEnd { handler, own_log_group: None }.handle(request).await;
+        if let (Some(langfuse), Ok(answer)) = (&langfuse, &answer) {
+            remark(&format!("{}\n\nthe answer to Lambda: {answer}\n", tree::tree(langfuse)));
+        }
+        told(handled)?;
+        // Nothing but dead letters in a queue is no failure of the work, but an error all the same.
+        answer.map(|_| ()).map_err(|InvocationError(failure)| failure.into())
     }
 
     async fn langfuse(&self) -> Result<Option<LangfuseEmulator>, Ending> {
@@ -118,7 +140,12 @@ fn configuration(around: Surroundings<'_>, langfuse: Option<&LangfuseEmulator>, 
     let own = Overlay::on(around.variables);
     let variables = langfuse.into_iter().fold(own, Overlay::with_emulator);
     let load = if langfuse.is_some() { config::load_without_keys } else { config::load };
-    with_sls_keys(load(&variables, around.files), Surroundings { variables: &variables, ..around }, has_logs)
+    let mut config = with_sls_keys(load(&variables, around.files), Surroundings { variables: &variables, ..around }, has_logs)?;
+    if let Some(langfuse) = langfuse {
+        config.connection.proxies = ProxySettings::default();
+        config.destinations.iter_mut().for_each(|destination| *destination = stand_in(destination, langfuse));
+    }
+    Ok(config)
 }
 
 /// What was loaded, if it says how to read SLS where that is needed.

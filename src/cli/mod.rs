@@ -3,7 +3,7 @@
 //! The only place that prints for people. A command reads its arguments, calls the library, and says what came out; what it does beyond
 //! that belongs into the library. A new command is a file here, a variant of `Command`, and an arm of `run`.
 //!
-//! Commands: `config`, `demo`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes),
+//! Commands: `config`, `demo`, `doctor`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes),
 //! `input` (files), `needs` (settings that reading SLS takes), `output` (lines that are safe on a terminal), `overlay` (settings that a
 //! command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample` (what the demo sends), `records` (lines →
 //! observations), `tree` and `account` (what arrived, what was done), `links` (where to look). `dry_run`, `moment` and `survey_words` belong
@@ -13,6 +13,7 @@ mod account;
 mod arguments;
 mod config;
 mod demo;
+mod doctor;
 mod dry_run;
 mod emulate;
 mod ending;
@@ -68,6 +69,8 @@ enum Command {
     Id(id::Id),
     /// Print the settings in force, with secrets hidden
     Config,
+    /// Print what a deployment needs: --policies, the least that its roles must be allowed
+    Doctor(Box<doctor::Doctor>),
 }
 
 /// Where observations go.
@@ -109,6 +112,7 @@ fn run(command: Command, around: Surroundings<'_>) -> Result<(), Ending> {
         Command::Explain(explain) => explain.run(around),
         Command::Id(id) => id.run(),
         Command::Config => config::run(around),
+        Command::Doctor(doctor) => doctor.run(),
     }
 }
 

@@ -13,6 +13,7 @@ mod dialect;
 mod normal;
 mod object;
 #[cfg(test)]
+#[path = "../../tests/json_schema/mod.rs"]
 mod schema;
 mod span;
 #[cfg(test)]

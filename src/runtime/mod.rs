@@ -71,3 +71,16 @@ pub fn failed(request_id: &str, failure: Failure) -> Handled {
     let report = Report { outcome: CallOutcome::Failure, ..Report::new(request_id) };
     Handled { report, failure: Some(failure) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_fails_its_call_alone_and_its_message_goes_nowhere() {
+        let failure = in_own_task(async { panic!("sentinel") }).await.map(|(): ()| ()).unwrap_err();
+        assert_eq!((failure.stage, failure.error_type), (Stage::Internal, "panic"));
+        assert!(!format!("{failure:?}").contains("sentinel"));
+        assert_eq!(in_own_task(async { 7 }).await.unwrap(), 7);
+    }
+}

@@ -11,10 +11,15 @@ mod calls;
 mod cli;
 mod delivery;
 mod deploy_files;
+mod deploy_lambda;
 mod fc_invoke;
 mod gateway_corpus;
 mod gateway_properties;
 mod ingestion;
+#[path = "../json_schema/mod.rs"]
+mod json_schema;
+mod lambda_api;
+mod lambda_invoke;
 mod load;
 mod pull;
 mod records;

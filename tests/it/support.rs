@@ -27,12 +27,17 @@ pub struct World {
     pub function: Function,
 }
 
-/// The process of `bootstrap` and everything it has written.
+/// A process of `bootstrap` and everything it has written.
+pub struct Process {
+    output: Arc<Mutex<String>>,
+    child: Child,
+}
+
+/// A `bootstrap` that listens for calls of Function Compute.
 pub struct Function {
     base_url: String,
-    output: Arc<Mutex<String>>,
     http: reqwest::Client,
-    child: Child,
+    process: Process,
 }
 
 /// The answer of one call.
@@ -159,14 +164,11 @@ pub fn event(shard: u32, begin: u64, end: u64) -> Value {
 impl Function {
     /// Starts `bootstrap` with exactly these variables and waits until it says where it listens.
     pub async fn start(settings: &BTreeMap<String, String>) -> Self {
-        let mut child = command(settings).spawn().unwrap();
-        let output = Arc::new(Mutex::new(String::new()));
         let (told, address) = tokio::sync::oneshot::channel();
-        tokio::spawn(collect(child.stdout.take().unwrap(), output.clone(), Some(told)));
-        tokio::spawn(collect(child.stderr.take().unwrap(), output.clone(), None));
-        let port = address.await.unwrap_or_else(|_| panic!("bootstrap did not listen: {}", output.lock().unwrap()));
+        let process = Process::started(settings, Some(told));
+        let port = address.await.unwrap_or_else(|_| panic!("bootstrap did not listen: {}", process.output()));
         let http = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(sls_to_langfuse::tls::client_config(&[]).unwrap());
-        Self { base_url: format!("http://127.0.0.1:{port}"), output, http: http.build().unwrap(), child }
+        Self { base_url: format!("http://127.0.0.1:{port}"), http: http.build().unwrap(), process }
     }
 
     /// Posts an event with all the headers that Function Compute sends.
@@ -203,6 +205,41 @@ impl Function {
 
     /// Everything written to stdout and stderr so far.
     pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// Log lines of one kind.
+    pub fn events(&self, event: &str) -> Vec<Value> {
+        self.process.events(event)
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.process.child.id().unwrap()
+    }
+
+    /// Waits for the process to end by itself.
+    pub async fn ended(&mut self) -> Option<i32> {
+        self.process.ended().await
+    }
+}
+
+impl Process {
+    /// Starts `bootstrap` with exactly these variables.
+    pub fn start(settings: &BTreeMap<String, String>) -> Self {
+        Self::started(settings, None)
+    }
+
+    fn started(settings: &BTreeMap<String, String>, told: Option<tokio::sync::oneshot::Sender<u16>>) -> Self {
+        let mut child = command(settings).spawn().unwrap();
+        let output = Arc::new(Mutex::new(String::new()));
+        tokio::spawn(collect(child.stdout.take().unwrap(), output.clone(), told));
+        tokio::spawn(collect(child.stderr.take().unwrap(), output.clone(), None));
+        Self { output, child }
+    }
+
+    /// Everything written to stdout and stderr so far.
+    pub fn output(&self) -> String {
         self.output.lock().unwrap().clone()
     }
 
@@ -210,11 +247,6 @@ impl Function {
     pub fn events(&self, event: &str) -> Vec<Value> {
         let lines = self.output();
         lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter(|line| line["event"] == event).collect()
-    }
-
-    /// The process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id().unwrap()
     }
 
     /// Waits for the process to end by itself.

@@ -9,7 +9,7 @@ use crate::error::{Failure, Stage};
 use crate::feed::Parcels;
 
 /// The kinds of event that are understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// `awslogs`: a subscription of a log group.
     CloudWatchLogs,

@@ -22,7 +22,7 @@ pub fn incoming(event: &str, own_log_group: Option<&str>) -> Result<Incoming, Fa
     let newest = records.iter().map(|record| arrival(record).div_euclid(1000)).max();
     let sequence_numbers = records.iter().map(|record| record.kinesis.sequence_number.clone()).collect();
     let own_log_group = own_log_group.map(str::to_owned);
-    let parcels = records.into_iter().zip(0..).map(move |(record, item)| parcel(item, &record, own_log_group.as_deref()));
+    let parcels = records.into_iter().zip(0..).map(move |(record, item)| parcel(item, record, own_log_group.as_deref()));
     let origin = EventOrigin::new(Names::Kinesis { stream: stream.clone(), shard, sequence_numbers });
     Ok(Incoming { parcels: Box::new(parcels), source: stream, range, newest, origin })
 }
@@ -38,18 +38,20 @@ fn arrival(record: &KinesisEventRecord) -> i64 {
     record.kinesis.approximate_arrival_timestamp.timestamp_millis()
 }
 
-fn parcel(item: u64, record: &KinesisEventRecord, own_log_group: Option<&str>) -> Result<Parcel, Failure> {
-    let data: &[u8] = &record.kinesis.data;
-    let unpacked = if unpack::is_gzip(data) { unpack::gunzip(data).map(Into::into) } else { Some(data.into()) };
-    let bytes: std::borrow::Cow<'_, [u8]> = unpacked.unwrap_or_default();
-    let damaged = bytes.is_empty() && !data.is_empty();
-    let lines = if damaged { vec![None] } else { lines_of(&bytes, arrival(record), own_log_group)? };
-    let received = u32::try_from(arrival(record).div_euclid(1000)).ok();
-    Ok(Parcel { item, received, lines, size: bytes.len() as u64 })
+fn parcel(item: u64, record: KinesisEventRecord, own_log_group: Option<&str>) -> Result<Parcel, Failure> {
+    let arrived = arrival(&record);
+    let received = u32::try_from(arrived.div_euclid(1000)).ok();
+    let data = record.kinesis.data.0;
+    let unpacked = if unpack::is_gzip(&data) { unpack::gunzip(&data) } else { Some(data) };
+    let Some(bytes) = unpacked else { return Ok(Parcel { item, received, lines: vec![None], size: 0 }) };
+    let size = bytes.len() as u64;
+    Ok(Parcel { item, received, lines: lines_of(bytes, arrived, own_log_group)?, size })
 }
 
-fn lines_of(bytes: &[u8], arrival: i64, own_log_group: Option<&str>) -> Result<Vec<Option<Line>>, Failure> {
-    let Some(data) = unpack::subscription(bytes) else { return Ok(lines::of_text(bytes, cloudwatch::log_time(arrival))) };
+/// The lines of a record, which is used up on the way.
+fn lines_of(bytes: Vec<u8>, arrived: i64, own_log_group: Option<&str>) -> Result<Vec<Option<Line>>, Failure> {
+    let Some(data) = unpack::subscription(&bytes) else { return Ok(lines::of_text(&bytes, cloudwatch::log_time(arrived))) };
+    drop(bytes);
     cloudwatch::refuse_own_log(&data, own_log_group)?;
-    Ok(cloudwatch::lines_of(&data))
+    Ok(cloudwatch::lines_of(data))
 }

@@ -25,7 +25,8 @@ use crate::error::Failure;
 use crate::handler::{Handled, Handler, LineCall};
 use crate::invocation::Invocation;
 pub use answer::InvocationError;
-use event::{Incoming, Kind};
+use event::Incoming;
+pub use event::{Kind, kind};
 
 /// What Lambda calls.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ impl FrontEnd {
     /// Handles an event to its end: what was done, and the answer to the platform.
     pub async fn handle(&self, request: Request) -> (Handled, Result<Value, InvocationError>) {
         let own_log_group = self.own_log_group.as_deref();
-        let incoming = match event::kind(&request.event) {
+        let incoming = match kind(&request.event) {
             Ok(Kind::SlsTrigger) => return self.pull(request).await,
             Ok(Kind::CloudWatchLogs) => cloudwatch::incoming(&request.event, own_log_group),
             Ok(Kind::Kinesis) => kinesis::incoming(&request.event, own_log_group),

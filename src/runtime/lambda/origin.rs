@@ -44,6 +44,7 @@ pub enum Names {
 #[derive(Clone, Copy, Debug, Default)]
 struct Item {
     read: bool,
+    lines: usize,
     open: usize,
     dead_letters: usize,
 }
@@ -62,6 +63,11 @@ impl EventOrigin {
     /// How many items there are.
     pub fn count(&self) -> usize {
         self.items.len()
+    }
+
+    /// How many there are with something in them, as far as they were read.
+    pub fn filled(&self) -> usize {
+        self.items.iter().filter(|item| !item.read || item.lines > 0).count()
     }
 
     /// The items that must come again, as a partial answer names them. A message with a dead letter is one of them: the queue moves it
@@ -111,7 +117,8 @@ impl Origin for EventOrigin {
     fn read(&mut self, piece: &Piece) {
         let Piece::Parcel(parcel, _) = piece else { return };
         if let Some(item) = self.item(Some(parcel.item)) {
-            *item = Item { read: true, open: parcel.lines.len(), dead_letters: 0 };
+            let lines = parcel.lines.len();
+            *item = Item { read: true, lines, open: lines, dead_letters: 0 };
         }
     }
 

@@ -12,12 +12,28 @@ async fn invoke_handles_every_event_of_the_project() {
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/events")).unwrap() {
         let path = entry.unwrap().path();
         let (name, server) = (path.display().to_string(), langfuse().await);
-        let ended = run(&["invoke", "--event", &name, "--logs", LOGS], &keys(&server.base_url())).await;
+        let logs = if name.contains("/lambda-") { &[][..] } else { &["--logs", LOGS] };
+        let ended = run(&[&["invoke", "--event", &name], logs].concat(), &keys(&server.base_url())).await;
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{name}");
         let report: Value = serde_json::from_str(&ended.stdout).unwrap();
         assert_eq!((report["shipLines"].as_u64(), report["undone"].as_u64()), (Some(expected(&name)), Some(0)), "{name}");
         assert_eq!(server.observations().len() as u64, expected(&name), "{name}");
     }
+}
+
+#[tokio::test]
+async fn invoke_shows_what_lambda_would_get() {
+    let event = concat!(env!("CARGO_MANIFEST_DIR"), "/events/lambda-sqs.json");
+    let ended = run(&["invoke", "--event", event, "--to", "emulator"], &[]).await;
+    assert_eq!((ended.code, ended.stderr.matches("└─ ").count()), (Some(0), 12), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the answer to Lambda: {\"batchItemFailures\":[]}\n"), "{}", ended.stderr);
+    let with_logs = run(&["invoke", "--event", event, "--logs", LOGS, "--to", "emulator"], &[]).await;
+    assert_eq!((with_logs.code, with_logs.stdout.as_str()), (Some(2), ""));
+    // A queue of nothing but dead letters is an error to Lambda.
+    let damaged = temporary(r#"{"Records":[{"messageId":"1","eventSource":"aws:sqs","body":"{\"request_id\":\"cut"}]}"#);
+    let ended = run(&["invoke", "--event", &damaged.path().display().to_string(), "--to", "emulator"], &[]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(serde_json::from_str::<Value>(&ended.stdout).unwrap()["deadLettered"], json!({"damaged": 1}));
 }
 
 #[tokio::test]
