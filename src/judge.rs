@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::gateway::field_path::FieldPath;
-use crate::gateway::{GatewayCall, ParsedRecord, Value};
+use crate::gateway::{GatewayCall, Value};
 use crate::report::SkipReason;
 use crate::select::{Fields, Routed, SampleBy, Sampled, Selection, sampling};
 use crate::sls::LogRecord;
@@ -60,7 +60,8 @@ impl<'s> Judge<'s> {
         if !self.trace.enabled {
             return then(Judged::Skipped(SkipReason::Disabled, Deciding::default()));
         }
-        let parsed = ParsedRecord::of(record);
+        let read = self.trace.dialects.read(record);
+        let parsed = read.parsed();
         match parsed.call() {
             Ok(call) => then(self.of_call(record, &call)),
             Err(skip) => then(Judged::Skipped(SkipReason::Record(skip), Deciding::default())),

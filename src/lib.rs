@@ -19,8 +19,8 @@
 //!
 //! Imports go one way. `sls` knows nothing of gateways; `gateway` knows log records alone; `trace` knows gateway calls; `export` knows
 //! traces; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`] and [`budget`] are leaves. [`config`] is
-//! the only reader of the environment. A new gateway dialect is a file in `gateway`, a new destination one in `export`, a new platform
-//! one in `runtime`. `replay` reads dead letters and hands what they point at to the same [`handler`]. `explain` stands beside the flow: it runs `gateway`, `trace` and `export` on one record to say what became of it.
+//! the only reader of the environment. A new gateway dialect is a table of the configuration file (`gateway/dialect`), a new destination a
+//! file in `export`, a new platform one in `runtime`. `replay` reads dead letters and hands what they point at to the same [`handler`]. `explain` stands beside the flow: it runs `gateway`, `trace` and `export` on one record to say what became of it.
 //!
 //! Rules that the code follows are cited by page and section, as `reference/sls.md` §2 or `design.md` decision 1; these pages are the project's
 //! collected facts about the outside world and its contract.

@@ -1,18 +1,41 @@
-//! `config`: the settings in force and where each comes from. Values are found and judged by `config`, never here.
+//! `config`: the settings in force and where each comes from, or what a configuration file may hold. Values are found and judged by
+//! `config`, never here.
+
+use anyhow::Context;
+use clap::Args;
 
 use super::ending::Ending;
 use super::{Surroundings, say};
-use crate::config::{Effective, Value, effective, load};
+use crate::config::{Value, effective, effective_tables, example, load, schema};
 
-/// Prints every setting, or every problem.
-pub fn run(around: Surroundings<'_>) -> Result<(), Ending> {
-    load(around.variables, around.files).map_err(Ending::wrong_settings)?;
-    effective(around.variables, around.files).iter().try_for_each(|one| say(&line(one)))
+/// Arguments of `config`.
+#[derive(Args, Debug)]
+pub struct Config {
+    /// Print the JSON schema of the configuration file instead, for editors
+    #[arg(long, conflicts_with = "example")]
+    schema: bool,
+    /// Print a configuration file with every key in it instead, each explained
+    #[arg(long)]
+    example: bool,
 }
 
-fn line(one: &Effective) -> String {
-    let name = one.setting.name;
-    match &one.value {
+impl Config {
+    /// Prints every setting and every key of a table, or every problem.
+    pub fn run(self, around: Surroundings<'_>) -> Result<(), Ending> {
+        if self.schema {
+            return say(&serde_json::to_string_pretty(&schema()).context("the schema cannot be written")?);
+        }
+        if self.example {
+            return say(example().trim_end());
+        }
+        load(around.variables, around.files).map_err(Ending::wrong_settings)?;
+        effective(around.variables, around.files).iter().try_for_each(|one| say(&line(one.setting.name, &one.value)))?;
+        effective_tables(around.variables, around.files).iter().try_for_each(|one| say(&line(&one.name, &one.value)))
+    }
+}
+
+fn line(name: &str, value: &Value) -> String {
+    match value {
         Value::Nothing => format!("{name} = (not set)"),
         Value::Default(text) => format!("{name} = {text} (default)"),
         Value::Text(text, place) => format!("{name} = {text} ({place})"),

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::ending::Ending;
 use super::records::with_record;
 use super::{Surroundings, input, remark, say};
-use crate::config::{load_rules, load_trace};
+use crate::config::{apply_parameter_member, load_rules, load_trace};
 use crate::emulator::sls::LoadError;
-use crate::explain::{Explanation, explain_under, json, tree};
+use crate::explain::{self, Explanation, explain_under, tree};
 use crate::judge::Judge;
 
 /// Arguments of `explain`.
@@ -22,12 +23,17 @@ pub struct Explain {
     /// Print one JSON object per record instead of a tree
     #[arg(long)]
     json: bool,
+    /// Use this [profile.NAME] of the configuration file, as a trigger's functionParameter may
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
 }
 
 impl Explain {
     /// Explains each record, and goes on behind lines that are no records. Needs no setting and no network.
     pub fn run(self, around: Surroundings<'_>) -> Result<(), Ending> {
         let settings = load_trace(around.variables, around.files).map_err(Ending::wrong_settings)?;
+        let chosen = self.profile.as_ref().map_or(Value::Null, |name| json!({ "profile": name }));
+        let settings = apply_parameter_member(&settings, &chosen).map_err(|error| Ending::misused(anyhow!(error)))?;
         let (selection, destinations) = load_rules(around.variables, around.files).map_err(Ending::wrong_settings)?;
         let judge = Judge { trace: &settings, selection: &selection };
         let path = input::or_stdin(self.file.clone());
@@ -53,7 +59,7 @@ impl Explain {
 
     fn print(&self, number: usize, explanation: &Explanation, said: bool) -> Result<(), Ending> {
         if self.json {
-            return say(&json::json(number, explanation).context("the explanation cannot be written as JSON")?);
+            return say(&explain::json::json(number, explanation).context("the explanation cannot be written as JSON")?);
         }
         let gap = if said { "\n" } else { "" };
         say(&format!("{gap}{}", tree::tree(number, explanation)))

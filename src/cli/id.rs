@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::anyhow;
 use clap::Args;
@@ -9,8 +10,10 @@ use serde_json::json;
 
 use super::ending::Ending;
 use super::records::{Identified, identify};
-use super::{input, remark, say};
+use super::{Surroundings, input, remark, say};
+use crate::config::load_trace;
 use crate::emulator::sls::LoadError;
+use crate::gateway::dialect::Dialects;
 use crate::report::SkipReason;
 
 /// Arguments of `id`.
@@ -24,26 +27,27 @@ pub struct Id {
 }
 
 impl Id {
-    /// Prints a line per record, and goes on behind lines that are no records.
-    pub fn run(self) -> Result<(), Ending> {
+    /// Prints a line per record, and goes on behind lines that are no records. Of the settings only the dialects count.
+    pub fn run(self, around: Surroundings<'_>) -> Result<(), Ending> {
+        let dialects = load_trace(around.variables, around.files).map_err(Ending::wrong_settings)?.dialects;
         let path = input::or_stdin(self.file.clone());
         let mut lines = input::open(&path, "the log records")?;
         let (mut number, mut bad, mut line) = (0, 0, Vec::new());
         while lines.read_until(b'\n', &mut line).map_err(|error| input::unreadable(&path, "the log records", &error))? > 0 {
             number += 1;
-            bad += u64::from(!self.print(number, &line)?);
+            bad += u64::from(!self.print(number, &line, &dialects)?);
             line.clear();
         }
         if bad == 0 { Ok(()) } else { Err(anyhow!("{bad} of {number} lines are not log records").into()) }
     }
 
     /// Prints what a line is; false if it is no record.
-    fn print(&self, number: usize, line: &[u8]) -> Result<bool, Ending> {
+    fn print(&self, number: usize, line: &[u8], dialects: &Arc<Dialects>) -> Result<bool, Ending> {
         let Ok(text) = std::str::from_utf8(line) else {
             remark(&format!("line {number}: not UTF-8"));
             return Ok(false);
         };
-        match identify(text) {
+        match identify(text, dialects) {
             Ok(Some(record)) => say(&self.shown(number, record)).map(|()| true),
             Ok(None) => Ok(true),
             Err(LoadError::NotAnObject { column, .. }) => {

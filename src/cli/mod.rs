@@ -68,7 +68,7 @@ enum Command {
     /// Print trace id, span id, start and type of log records
     Id(id::Id),
     /// Print the settings in force, with secrets hidden
-    Config,
+    Config(config::Config),
     /// Print what a deployment needs: --policies, the least that its roles must be allowed
     Doctor(Box<doctor::Doctor>),
 }
@@ -110,8 +110,8 @@ fn run(command: Command, around: Surroundings<'_>) -> Result<(), Ending> {
         Command::Replay(replay) => block_on(replay.run(around)),
         Command::Emulate(emulate) => block_on(emulate.run(around)),
         Command::Explain(explain) => explain.run(around),
-        Command::Id(id) => id.run(),
-        Command::Config => config::run(around),
+        Command::Id(id) => id.run(around),
+        Command::Config(config) => config.run(around),
         Command::Doctor(doctor) => doctor.run(),
     }
 }

@@ -1,8 +1,10 @@
 //! Log records as JSON lines → who they are as observations. The judgement is the library's: `gateway` and `trace`.
 
+use std::sync::Arc;
+
 use crate::emulator::sls::{LoadError, groups_from_jsonl};
 use crate::export::otlp::type_name;
-use crate::gateway::ParsedRecord;
+use crate::gateway::dialect::Dialects;
 use crate::report::SkipReason;
 use crate::sls::{Field, LogRecord, LogTime};
 use crate::trace::map::observation;
@@ -26,8 +28,8 @@ pub struct Identified {
 ///
 /// # Errors
 /// When the line is no JSON object.
-pub fn identify(line: &str) -> Result<Option<Result<Identified, SkipReason>>, LoadError> {
-    with_record(line, of_record)
+pub fn identify(line: &str, dialects: &Arc<Dialects>) -> Result<Option<Result<Identified, SkipReason>>, LoadError> {
+    with_record(line, |record| of_record(record, dialects))
 }
 
 /// Gives `read` the record on a line; `None` for a blank line.
@@ -42,10 +44,11 @@ pub fn with_record<T>(line: &str, read: impl FnOnce(&LogRecord<'_>) -> T) -> Res
     Ok(Some(read(&LogRecord { time: LogTime { seconds: log.time, nanoseconds: log.time_ns }, fields })))
 }
 
-fn of_record(record: &LogRecord<'_>) -> Result<Identified, SkipReason> {
-    let parsed = ParsedRecord::of(record);
+fn of_record(record: &LogRecord<'_>, dialects: &Arc<Dialects>) -> Result<Identified, SkipReason> {
+    let settings = TraceSettings { dialects: Arc::clone(dialects), ..TraceSettings::default() };
+    let read = settings.dialects.read(record);
+    let parsed = read.parsed();
     let call = parsed.call().map_err(SkipReason::Record)?;
-    let settings = TraceSettings::default();
     let seen = observation(record, &call, &settings);
     Ok(Identified { trace_id: seen.trace_id, span_id: seen.span_id, start_ms: seen.start_ms, kind: type_name(seen.kind) })
 }

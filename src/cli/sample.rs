@@ -1,5 +1,7 @@
 //! What the demo sends and `emulate sls` holds: the event of `events/` and the twelve sample logs, inside the binary.
 
+use std::sync::Arc;
+
 use super::ending::{Ending, with_hint};
 use super::records::identify;
 use crate::invocation::TriggerEvent;
@@ -22,7 +24,7 @@ pub fn event() -> Result<TriggerEvent, Ending> {
 /// The traces of the sample logs, in their order, each once.
 pub fn traces() -> Vec<TraceId> {
     let mut traces = Vec::new();
-    for seen in LOGS.lines().filter_map(|line| identify(line).ok()??.ok()) {
+    for seen in LOGS.lines().filter_map(|line| identify(line, &Arc::default()).ok()??.ok()) {
         if !traces.contains(&seen.trace_id) {
             traces.push(seen.trace_id);
         }

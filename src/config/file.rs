@@ -39,15 +39,15 @@ impl FileSettings {
         Self { problems: vec![problem], unreadable: true, ..Self::default() }
     }
 
-    /// Reads the text of a file.
-    pub(super) fn parse(text: &str) -> Self {
+    /// Reads the text of a file, or of a variable that holds such a text; `place` says where a line of it is.
+    pub(super) fn parse(text: &str, place: fn(usize) -> Place) -> Self {
         let (root, errors) = DeTable::parse_recoverable(text);
         if !errors.is_empty() {
-            return Self { problems: syntax_problems(text, &errors), unreadable: true, ..Self::default() };
+            return Self { problems: syntax_problems(text, &errors, place), unreadable: true, ..Self::default() };
         }
         let mut read = Self::default();
         let mut tables = Tables::default();
-        let places = |offset| Place::File { line: line_of(text, offset) };
+        let places = |offset| place(line_of(text, offset));
         for (key, value) in root.get_ref().iter() {
             match is_table(key.get_ref()) {
                 true => tables.take(key.get_ref(), value.get_ref(), key.span().start, &places),
@@ -99,11 +99,11 @@ const fn shape(kind: Kind) -> &'static str {
     }
 }
 
-fn syntax_problems(text: &str, errors: &[Error]) -> Vec<Problem> {
+fn syntax_problems(text: &str, errors: &[Error], place: fn(usize) -> Place) -> Vec<Problem> {
     let mut lines: Vec<_> = errors.iter().map(|error| (line_of(text, error.span().map_or(0, |span| span.start)), rule_of(error))).collect();
     lines.sort_unstable();
     lines.dedup_by_key(|(line, _)| *line);
-    lines.into_iter().map(|(line, rule)| file_problem(Place::File { line }, rule)).collect()
+    lines.into_iter().map(|(line, rule)| file_problem(place(line), rule)).collect()
 }
 
 fn rule_of(error: &Error) -> &'static str {
@@ -115,7 +115,7 @@ fn rule_of(error: &Error) -> &'static str {
 
 /// A problem of the file as a whole.
 fn file_problem(place: Place, rule: &'static str) -> Problem {
-    let file = &table::CONFIG_FILE;
+    let file = if matches!(place, Place::Inline { .. }) { &table::CONFIG_TOML } else { &table::CONFIG_FILE };
     Problem { setting: file.name.into(), example: table::LANGFUSE_HOST.example_in_file(), ..Problem::new(file, place, rule) }
 }
 
@@ -165,14 +165,18 @@ fn line_of(text: &str, offset: usize) -> usize {
 mod tests {
     use super::*;
 
+    fn in_file(line: usize) -> Place {
+        Place::File { line }
+    }
+
     fn value(text: &str, name: &str) -> Option<String> {
-        let read = FileSettings::parse(text);
+        let read = FileSettings::parse(text, in_file);
         assert!(read.problems.is_empty(), "{:?}", read.problems);
         read.values.get(name).cloned().flatten().map(|raw| raw.text)
     }
 
     fn problems(text: &str) -> Vec<String> {
-        FileSettings::parse(text).problems.iter().map(ToString::to_string).collect()
+        FileSettings::parse(text, in_file).problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -246,7 +250,7 @@ mod tests {
             problems("tz = 'Asia/Shanghai'"),
             ["tz (CONFIG_FILE line 1): must be set in the environment, not in the file; example: TZ=Asia/Shanghai"]
         );
-        for key in ["config_file", "rust_log", "https_proxy", "http_proxy", "all_proxy", "no_proxy"] {
+        for key in ["config_file", "config_toml", "rust_log", "https_proxy", "http_proxy", "all_proxy", "no_proxy"] {
             assert!(problems(&format!("{key} = 'x'"))[0].contains("must be set in the environment"), "{key}");
         }
     }
@@ -254,7 +258,7 @@ mod tests {
     #[test]
     fn syntax_errors_are_counted_by_line_and_quote_nothing() {
         let text = "langfuse_host = \"https://h\"\nlangfuse_secret_key = sentinel\"x\nlangfuse_release = 'open\n";
-        let read = FileSettings::parse(text);
+        let read = FileSettings::parse(text, in_file);
         let lines: Vec<_> = read.problems.iter().map(|problem| problem.place).collect();
         assert_eq!(lines, [Place::File { line: 2 }, Place::File { line: 3 }]);
         assert!(read.unreadable && read.values.is_empty());

@@ -8,6 +8,7 @@
 
 mod certificates;
 mod effective;
+mod example;
 mod file;
 mod log;
 mod nearest;
@@ -18,6 +19,7 @@ mod platform;
 mod problem;
 mod reader;
 mod rules;
+mod schema;
 mod sections;
 mod setting;
 mod table;
@@ -26,11 +28,13 @@ mod variables;
 
 use std::time::Duration;
 
-pub use effective::{Effective, Value, effective};
+pub use effective::{Effective, EffectiveKey, Value, effective, effective_tables};
+pub use example::example;
 pub use log::{LogFormat, LogSettings};
 pub use parameters::{ParameterError, apply_parameter_member, apply_parameters, filter_of_parameter_member};
 pub use platform::{Platform, platform};
 pub use problem::{Place, Problem, Problems};
+pub use schema::schema;
 pub use setting::{Kind, Reach, Setting, Unset};
 pub use table::settings;
 pub use tables::{Entry, Form, Key, Member, Need, Node, Shape, TableKind, Text, tables};
@@ -289,6 +293,24 @@ mod tests {
         assert_eq!(trace.release.as_deref(), Some("variable"));
         assert_eq!(trace.environment.as_deref(), Some("file"), "an empty variable counts as not set");
         assert_eq!((trace.sample_rate, trace.enabled), (0.5, true));
+    }
+
+    #[test]
+    fn the_text_of_a_file_may_stand_in_a_variable_and_wins_over_the_file() {
+        let file =
+            disk(&[("s.toml", "langfuse_release = 'file'\nlangfuse_sample_rate = 0.5\n[mapping]\nuser = 'a'\n[profile.p]\nuser = 'b'")]);
+        let inline = "langfuse_release = 'inline'\nmapping = { session = 'c' }";
+        let variables = with(&[("CONFIG_FILE", "s.toml"), ("CONFIG_TOML", inline)]);
+        let trace = load(&variables, &file).unwrap().trace;
+        assert_eq!((trace.release.as_deref(), trace.sample_rate), (Some("inline"), 0.5));
+        assert_eq!((trace.mapping.user.is_some(), trace.mapping.session.is_some()), (false, true), "a table is taken whole");
+        assert_eq!(trace.profiles.len(), 1);
+        let wrong = with(&[("CONFIG_TOML", "langfuse_release = 'a'\n\n[maping]"), ("LANGFUSE_RELEASE", "v")]);
+        let expected =
+            "maping (CONFIG_TOML line 3): must be the name of a setting or of a table; did you mean [mapping]?; example: [mapping]";
+        assert_eq!(lines(load(&wrong, &file)), [expected]);
+        let open = lines(load(&with(&[("CONFIG_TOML", "mapping = {")]), &file));
+        assert!(open.len() == 1 && open[0].starts_with("CONFIG_TOML (CONFIG_TOML line 1): must be TOML"), "{open:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 const WORDS: &[(&str, &str)] = &[("CONTENT_POLICY", "masked"), ("CONTENT_POLICY", "lengths"), ("CONTENT_POLICY", "none")];
 
 /// Keys of a trigger's `functionParameter`.
-const PARAMETERS: &[&str] = &["profile"];
+const PARAMETERS: &[&str] = &[];
 
 /// True if the word is in the contract but refused by this version.
 pub(super) fn refuses_word(setting: &str, word: &str) -> bool {

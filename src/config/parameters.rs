@@ -3,14 +3,17 @@
 //! Pure. Whoever may invoke the function writes these, so nothing here can move prompts, keys or signatures to another place (`design.md`
 //! §2 "Settings"), and texts that are not names of parameters are not repeated.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::rules::{self, Rule};
 use super::{not_yet, parameter_filter};
 use crate::select::Conditions;
+use crate::trace::mapping::Mapping;
 use crate::trace::settings::TraceSettings;
 
-const ALLOWED: &str = "environment, release, version, tags, sample_rate, filter";
+const ALLOWED: &str = "environment, release, version, tags, sample_rate, filter, profile";
 
 /// Each observation carries all of them, so a call must not bring any number.
 const MOST_TAGS: usize = 50;
@@ -55,6 +58,10 @@ pub fn apply_parameters(trace: &TraceSettings, parameters: &Map<String, Value>) 
             "release" => rules::label(text(value)).map(|release| settings.release = Some(release)),
             "version" => rules::label(text(value)).map(|version| settings.version = Some(version)),
             "tags" => tags(value).map(|tags| settings.tags = tags),
+            "profile" => profile(trace, text(value)).map(|mapping| {
+                settings.mapping = mapping;
+                settings.profile = Some(text(value).to_owned());
+            }),
             "sample_rate" => sample_rate(value).map(|rate| settings.sample_rate = rate),
             "filter" => parameter_filter::filter(value).map(|_| ()),
             other => return Err(refused(other)),
@@ -99,6 +106,18 @@ fn tags(value: &Value) -> Result<Vec<String>, Rule> {
     if tags.len() > MOST_TAGS { Err(format!("must be at most {MOST_TAGS} tags").into()) } else { Ok(tags) }
 }
 
+/// The name of a mapping that stands in the file, so that a call can choose and never write one.
+fn profile(trace: &TraceSettings, name: &str) -> Result<Arc<Mapping>, Rule> {
+    if let Some(mapping) = trace.profiles.get(name) {
+        return Ok(Arc::clone(mapping));
+    }
+    let names: Vec<_> = trace.profiles.keys().map(String::as_str).collect();
+    Err(match names.as_slice() {
+        [] => "must be the name of a profile, and the configuration file has none: add [profile.NAME]".into(),
+        names => format!("must be one of the profiles of the configuration file: {}", names.join(", ")).into(),
+    })
+}
+
 fn sample_rate(value: &Value) -> Result<f64, Rule> {
     match value {
         Value::Number(number) => rules::share(&number.to_string()),
@@ -116,6 +135,8 @@ fn refused(key: &str) -> ParameterError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -127,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_five_keys_replace_and_the_rest_stays() {
+    fn the_keys_replace_and_the_rest_stays() {
         let changed = apply(&json!({
             "environment": "staging", "release": "r2", "version": "v3", "tags": ["a,b", "c"], "sample_rate": 0.5
         }));
@@ -157,14 +178,9 @@ mod tests {
         for key in ["langfuse_host", "LANGFUSE_HOST", "sls_endpoint", "enabled", "ownership", "content_policy", "Environment"] {
             assert_eq!(apply(&json!({ key: "x" })), Err(ParameterError::NotAllowed { key: key.into() }), "{key}");
         }
-        let expected = "functionParameter langfuse_host is not allowed; it may hold environment, release, version, tags, sample_rate, \
-                        filter, everything else is a setting of the function";
+        let expected = "functionParameter langfuse_host is not allowed; it may hold environment, release, version, tags, sample_rate, filter, \
+                        profile, everything else is a setting of the function";
         assert_eq!(apply(&json!({"langfuse_host": "https://evil.example"})).unwrap_err().to_string(), expected);
-    }
-
-    #[test]
-    fn keys_of_a_later_version_are_refused_as_such() {
-        assert_eq!(apply(&json!({"profile": "x"})), Err(ParameterError::NotSupported { key: "profile".into() }));
     }
 
     #[test]
@@ -175,6 +191,22 @@ mod tests {
         assert_eq!(filter_of_parameter_member(&json!({"release": "r2"})), Ok(None));
         assert_eq!(filter_of_parameter_member(&Value::Null), Ok(None));
         assert!(matches!(filter_of_parameter_member(&json!({"filter": 1})), Err(ParameterError::Value { .. })));
+    }
+
+    #[test]
+    fn a_profile_is_chosen_by_name_and_an_unknown_one_fails_with_the_names() {
+        let mapping = Arc::new(Mapping { metadata: BTreeMap::new(), ..Mapping::default() });
+        let profiles = Arc::new(BTreeMap::from([("batch".to_owned(), Arc::clone(&mapping)), ("chat".to_owned(), Arc::default())]));
+        let base = TraceSettings { profiles, ..TraceSettings::default() };
+        let chosen = apply_parameter_member(&base, &json!({"profile": "batch"})).unwrap();
+        assert!(Arc::ptr_eq(&chosen.mapping, &mapping));
+        for wrong in [json!("Batch"), json!(""), json!(1)] {
+            let error = apply_parameter_member(&base, &json!({"profile": wrong})).unwrap_err().to_string();
+            assert_eq!(error, "functionParameter profile must be one of the profiles of the configuration file: batch, chat");
+        }
+        let error = apply(&json!({"profile": "batch"})).unwrap_err().to_string();
+        let expected = "functionParameter profile must be the name of a profile, and the configuration file has none: add [profile.NAME]";
+        assert_eq!(error, expected);
     }
 
     #[test]
@@ -203,7 +235,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_error_repeats_a_value(key in "environment|release|version|tags|sample_rate|filter|other", value in "[A-Z]{60}\n") {
+        fn no_error_repeats_a_value(key in "environment|release|version|tags|sample_rate|profile|filter|other", value in "[A-Z]{60}\n") {
             if let Err(error) = apply(&json!({ key: value.clone() })) {
                 prop_assert!(!error.to_string().contains(value.trim()));
             }

@@ -20,6 +20,11 @@ pub enum Place {
         /// The line.
         line: usize,
     },
+    /// In the text that `CONFIG_TOML` holds, on this line, counted from 1.
+    Inline {
+        /// The line.
+        line: usize,
+    },
 }
 
 impl fmt::Display for Place {
@@ -28,6 +33,7 @@ impl fmt::Display for Place {
             Self::Unset => formatter.write_str("not set"),
             Self::Environment => formatter.write_str("environment"),
             Self::File { line } => write!(formatter, "CONFIG_FILE line {line}"),
+            Self::Inline { line } => write!(formatter, "CONFIG_TOML line {line}"),
         }
     }
 }
@@ -51,7 +57,7 @@ impl Problem {
     /// A problem of a setting of the table, named and exemplified in the manner of its place.
     pub(super) fn new(setting: &Setting, place: Place, rule: impl Into<Cow<'static, str>>) -> Self {
         let (name, example) = match place {
-            Place::File { .. } => (setting.key(), setting.example_in_file()),
+            Place::File { .. } | Place::Inline { .. } => (setting.key(), setting.example_in_file()),
             Place::Unset | Place::Environment => (setting.name.to_owned(), setting.example_in_environment()),
         };
         Self { setting: name, rule: rule.into(), example, place, order: setting.position() }

@@ -31,23 +31,28 @@ pub(super) struct Reader<'a> {
     variables: &'a dyn Variables,
     files: &'a dyn Files,
     file: FileSettings,
+    /// What `CONFIG_TOML` holds. It goes before the file.
+    inline: FileSettings,
     problems: Problems,
     /// Whether this start will send anything.
     pub(super) langfuse_keys: LangfuseKeys,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads the file that `CONFIG_FILE` names, if any.
+    /// Reads the text in `CONFIG_TOML` and the file that `CONFIG_FILE` names, if any.
     pub(super) fn open(variables: &'a dyn Variables, files: &'a dyn Files) -> Self {
-        let (file, problems) = Default::default();
-        let mut reader = Self { variables, files, file, problems, langfuse_keys: LangfuseKeys::Needed };
+        let (file, inline) = (FileSettings::default(), FileSettings::default());
+        let mut reader = Self { variables, files, file, inline, problems: Problems::default(), langfuse_keys: LangfuseKeys::Needed };
         if let Some(path) = reader.variable(table::CONFIG_FILE.name) {
             reader.file = match reader.read_text(Path::new(&path)) {
-                Ok(text) => FileSettings::parse(&text),
+                Ok(text) => FileSettings::parse(&text, |line| Place::File { line }),
                 Err(rule) => FileSettings::unreadable(Problem::new(&table::CONFIG_FILE, Place::Environment, rule)),
             };
         }
-        for problem in std::mem::take(&mut reader.file.problems) {
+        if let Some(text) = reader.variable(table::CONFIG_TOML.name) {
+            reader.inline = FileSettings::parse(&text, |line| Place::Inline { line });
+        }
+        for problem in reader.file.problems.drain(..).chain(reader.inline.problems.drain(..)) {
             reader.problems.push(problem);
         }
         reader
@@ -99,7 +104,7 @@ impl<'a> Reader<'a> {
     pub(super) fn place(&self, setting: &Setting) -> Option<Place> {
         match self.variable(setting.name) {
             Some(_) => Some(Place::Environment),
-            None => self.file.values.get(setting.name).map(|raw| raw.as_ref().map_or(Place::Unset, |raw| raw.place)),
+            None => self.in_text(setting).map(|raw| raw.as_ref().map_or(Place::Unset, |raw| raw.place)),
         }
     }
 
@@ -110,17 +115,19 @@ impl<'a> Reader<'a> {
 
     /// Records that a setting is missing, unless it may stand in a file that could not be read.
     pub(super) fn demand(&mut self, setting: &Setting, rule: impl Into<Rule>) {
-        if !self.file.unreadable {
+        if !self.file.unreadable && !self.inline.unreadable {
             self.refuse(setting, Place::Unset, rule);
         }
     }
 
-    /// The tables of a kind, in the order of the file. A second call has none.
-    pub(super) fn entries(&mut self, kind: &TableKind) -> Vec<Entry> {
-        let all = std::mem::take(&mut self.file.entries);
-        let (wanted, left) = all.into_iter().partition(|(name, _)| *name == kind.name);
-        self.file.entries = left;
-        Vec::into_iter(wanted).map(|(_, entry)| entry).collect()
+    /// The tables of a kind, in the order of the text: those of `CONFIG_TOML` where it has any, else those of the file.
+    pub(super) fn entries(&self, kind: &TableKind) -> Vec<Entry> {
+        let of = |text: &FileSettings| -> Vec<Entry> {
+            let wanted = text.entries.iter().filter(|(name, _)| *name == kind.name);
+            wanted.map(|(_, entry)| entry.clone()).collect()
+        };
+        let inline = of(&self.inline);
+        if inline.is_empty() { of(&self.file) } else { inline }
     }
 
     /// The text, word or number under a key of a table, judged by a rule. None if it is not there, or broke its rule, which is then recorded.
@@ -153,8 +160,12 @@ impl<'a> Reader<'a> {
     pub(super) fn written(&self, setting: &Setting) -> Option<Raw> {
         match self.variable(setting.name) {
             Some(text) => Some(Raw { text, place: Place::Environment }),
-            None => self.file.values.get(setting.name).cloned().flatten(),
+            None => self.in_text(setting).cloned().flatten(),
         }
+    }
+
+    fn in_text(&self, setting: &Setting) -> Option<&Option<Raw>> {
+        self.inline.values.get(setting.name).or_else(|| self.file.values.get(setting.name))
     }
 
     fn raw(&mut self, setting: &Setting) -> Option<Raw> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::reader::{LangfuseKeys, Reader};
 use super::setting::Setting;
+use super::tables::dialect::dialects;
 use super::tables::filter::filter;
 use super::tables::mapping::mappings;
 use super::tables::routing::{Inherited, Routing};
@@ -165,6 +166,7 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
     let prices = prices(reader);
     let environment = reader.value(&table::LANGFUSE_TRACING_ENVIRONMENT, rules::environment);
     let release = reader.value(&table::LANGFUSE_RELEASE, rules::label);
+    let dialects = dialects(reader);
     let (mapping, profiles) = mappings(reader);
     Some(TraceSettings {
         enabled: enabled?,
@@ -176,7 +178,9 @@ pub(super) fn trace(reader: &mut Reader<'_>) -> Option<TraceSettings> {
         release,
         version: None,
         tags: Vec::new(),
+        dialects,
         mapping,
+        profile: None,
         profiles,
     })
 }

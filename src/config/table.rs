@@ -30,6 +30,9 @@ table! {
     CONFIG_FILE: Kind::Text, Unset::Nothing, EnvironmentOnly, "sls-to-langfuse.toml",
         "A TOML file with further settings; a relative path starts at FC_FUNC_CODE_PATH, else at the working directory. The environment wins over it",
         "存放其他设置的 TOML 文件；相对路径以 FC_FUNC_CODE_PATH 为起点，未设置时以工作目录为起点。环境变量优先于文件";
+    CONFIG_TOML: Kind::Text, Unset::Nothing, EnvironmentOnly secret, "mapping = { user = ['request_header.x-user-id', 'consumer'] }",
+        "The text of such a file, for few lines without one. It wins over CONFIG_FILE, table by table and key by key",
+        "与该文件格式相同的文本，内容不多时可不用文件。优先于 CONFIG_FILE，按表、按键覆盖";
     LANGFUSE_HOST: Kind::Text, Unset::Refused, Anywhere, "https://cloud.langfuse.com",
         "Address of the Langfuse server; a path prefix is allowed",
         "Langfuse 服务器地址，可带路径前缀";
@@ -200,6 +203,7 @@ mod tests {
             "RUST_LOG",
             "TZ",
             "CONFIG_FILE",
+            "CONFIG_TOML",
         ] {
             assert!(names.contains(&name), "{name}");
         }

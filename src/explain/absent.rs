@@ -28,6 +28,10 @@ pub fn absent(experiment: &Experiment<'_>) -> Vec<Absent> {
         ("userId", user),
         ("sessionId", session),
     ];
+    if experiment.mapped.dialect.is_some() {
+        // What another gateway logs under which name is not known.
+        return Vec::new();
+    }
     let expected = |name: &str| match facts.get("type") {
         // A tool uses no model, and vectors come at once and are not logged.
         Some("tool") => !matches!(name, "completionStartTime" | "model" | "usageDetails" | "costDetails"),
@@ -77,6 +81,9 @@ fn cost(experiment: &Experiment<'_>) -> String {
 }
 
 fn user(experiment: &Experiment<'_>) -> String {
+    if let Some(why) = unmapped(experiment, "user") {
+        return why;
+    }
     match consumer(experiment) {
         Some(_) if is_joined(experiment) => "the trace is an application's: consumer is in metadata".to_owned(),
         Some(name) if name == "none" => "`none` is the label of callers without authentication".to_owned(),
@@ -84,7 +91,21 @@ fn user(experiment: &Experiment<'_>) -> String {
     }
 }
 
+/// What is said where the operator's mapping decides.
+fn unmapped(experiment: &Experiment<'_>, key: &str) -> Option<String> {
+    let mapping = &experiment.settings.mapping;
+    let sources = if key == "user" { &mapping.user } else { &mapping.session };
+    let is_found = experiment.mapped.found.iter().any(|(_, found, _)| found == key);
+    sources.as_ref().map(|_| match is_found {
+        true => format!("the trace is an application's: gw_{key}_id is in metadata"),
+        false => format!("no source of {key} in the mapping has a value"),
+    })
+}
+
 fn session(experiment: &Experiment<'_>) -> String {
+    if let Some(why) = unmapped(experiment, "session") {
+        return why;
+    }
     match experiment.places.text("ai_log.session_id") {
         Some(_) => "the trace is an application's: session_id is in metadata".to_owned(),
         None => "no session_id was logged; chat_id names one reply, not a conversation".to_owned(),

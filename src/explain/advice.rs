@@ -124,7 +124,7 @@ fn model(call: &Call<'_, '_>) -> Option<Advice> {
 }
 
 fn session(call: &Call<'_, '_>) -> Option<Advice> {
-    if call.text("ai_log.session_id").is_some() {
+    if call.text("ai_log.session_id").is_some() || call.has("sessionId") {
         return None;
     }
     let advice = "have applications send a session id in a header, and name it as `session_id_header` of ai-statistics";
@@ -132,6 +132,9 @@ fn session(call: &Call<'_, '_>) -> Option<Advice> {
 }
 
 fn user(call: &Call<'_, '_>) -> Option<Advice> {
+    if call.has("userId") {
+        return None;
+    }
     let because = match consumer(call.0) {
         Some(name) if name != "none" => return None,
         Some(_) => "consumer is `none`: the caller was not authenticated",

@@ -31,6 +31,9 @@ pub struct Made<'e, 'r> {
 
 /// How an attribute was made; `None` where it is simply what was logged.
 pub fn how(made: &Made<'_, '_>) -> Option<String> {
+    if made.experiment.mapped.dialect.is_some() {
+        return made.translated();
+    }
     let said = match made.name {
         "traceId" => made.trace_id(),
         "spanId" => Some(made.span_id()),
@@ -92,6 +95,18 @@ impl Made<'_, '_> {
             () if hashed => "no trace id in form: first 16 bytes of the SHA-256 of the text",
             () => "neither trace id nor request id was logged: hash of the line",
         })
+    }
+
+    /// Of a record of another gateway no field is known by name, so only little is said.
+    fn translated(&self) -> Option<String> {
+        let said = match self.name {
+            "traceId" => self.trace_id(),
+            "spanId" => Some("first 8 bytes of the SHA-256 of all fields but a collector's"),
+            "costDetails" => Some("USD, as logged"),
+            "usageDetails" => self.usage(),
+            _ => None,
+        };
+        said.map(str::to_owned).or_else(|| self.cut())
     }
 
     fn span_id(&self) -> &'static str {

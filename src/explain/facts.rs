@@ -6,8 +6,8 @@ use std::fmt::Display;
 
 use crate::export::json::{put_numbers, put_payload};
 use crate::export::otlp::{SpanWriter, level_name, type_name};
-use crate::gateway::ParsedRecord;
 use crate::sls::LogRecord;
+use crate::trace::attributes::Attributes;
 use crate::trace::ids::derived_parent;
 use crate::trace::map::observation;
 use crate::trace::settings::TraceSettings;
@@ -41,17 +41,44 @@ pub struct Mapped {
     pub span: Vec<u8>,
     /// The parent is made from the trace id, because none was logged.
     pub parent_is_derived: bool,
+    /// The dialect that the record was read in; `None` for one of the gateway's own.
+    pub dialect: Option<String>,
+    /// Which source of the mapping an attribute is from: its name, the key of the mapping, the source.
+    pub found: Vec<(String, String, String)>,
 }
 
 impl Mapped {
     /// The observation of a record; `None` where it is no call.
     pub fn of(record: &LogRecord<'_>, settings: &TraceSettings) -> Option<Self> {
-        let parsed = ParsedRecord::of(record);
-        let observation = observation(record, &parsed.call().ok()?, settings);
+        let read = settings.dialects.read(record);
+        let parsed = read.parsed();
+        let call = parsed.call().ok()?;
+        let observation = observation(record, &call, settings);
         let span = SpanWriter::default().write(&observation).to_vec();
         let parent_is_derived = observation.parent == Some(derived_parent(observation.trace_id));
-        Some(Self { facts: Facts::of(&observation), span, parent_is_derived })
+        let found = Attributes { record, call: &call, settings }.found();
+        let found =
+            found.into_iter().flat_map(|(key, source)| attributes_of(&key).map(move |name| (name, key.clone(), source.to_string())));
+        let found = found.collect();
+        Some(Self { facts: Facts::of(&observation), span, parent_is_derived, dialect: call.dialect.map(str::to_owned), found })
     }
+}
+
+/// The attributes that a key of the mapping decides. One for the trace alone stands before one for both.
+fn attributes_of(key: &str) -> impl Iterator<Item = String> + use<> {
+    let names: &[&str] = match key {
+        "user" => &["userId", "metadata.gw_user_id"],
+        "session" => &["sessionId", "metadata.gw_session_id"],
+        "name" => &["name", "traceName"],
+        "trace_name" => &["traceName"],
+        "environment" => &["environment", "metadata.gw_environment"],
+        "prompt_name" => &["promptName", "metadata.gw_prompt_not_linked"],
+        "prompt_version" => &["promptVersion"],
+        "parent" => &["parentSpanId"],
+        _ => &[],
+    };
+    let itself = names.is_empty().then(|| key.to_owned());
+    names.iter().map(|name| (*name).to_owned()).chain(itself)
 }
 
 impl Facts {
@@ -61,7 +88,7 @@ impl Facts {
         #[rustfmt::skip]
         let Observation {
             trace_id, span_id, parent, kind, name, start_ms, end_ms, completion_start_ms, level, status_message, model, usage, cost,
-            input, output, environment, trace, metadata,
+            input, output, prompt, environment, trace, metadata,
         } = observation;
         let mut facts = Self::default();
         facts.put("traceId", Some(trace_id));
@@ -79,6 +106,8 @@ impl Facts {
         facts.put("costDetails", cost.as_ref().map(|cost| numbers(&cost.buckets, cost.total)));
         facts.put("input", input.as_ref().map(payload));
         facts.put("output", output.as_ref().map(payload));
+        facts.put("promptName", prompt.as_ref().map(|prompt| &prompt.name));
+        facts.put("promptVersion", prompt.as_ref().map(|prompt| prompt.version));
         facts.put("environment", environment.as_ref());
         if let Some(trace) = trace {
             facts.put_trace(trace);

@@ -110,13 +110,16 @@ fn delivered(experiment: &Experiment<'_>) -> Delivered {
         absent: absent::absent(experiment),
         notes: notes(experiment),
         unused: unused::unused(experiment, &attributes),
-        advice: advice::advice(experiment),
+        // What another gateway could log is not known.
+        advice: if experiment.mapped.dialect.is_none() { advice::advice(experiment) } else { Vec::new() },
         attributes,
     }
 }
 
 fn attribute(experiment: &Experiment<'_>, name: &str, text: &str) -> Attribute {
+    let by_mapping = mapping(experiment, name);
     let setting = match name {
+        _ if by_mapping.is_some() => None,
         "environment" => Some("LANGFUSE_TRACING_ENVIRONMENT"),
         "release" => Some("LANGFUSE_RELEASE"),
         "parentSpanId" if experiment.mapped.parent_is_derived => Some("TRACE_OWNERSHIP"),
@@ -126,7 +129,7 @@ fn attribute(experiment: &Experiment<'_>, name: &str, text: &str) -> Attribute {
     if name == "spanId" {
         derivation::sort_as_hashed(&mut from);
     }
-    let how = derivation::how(&Made { name, text, from: &from, experiment });
+    let how = by_mapping.or_else(|| derivation::how(&Made { name, text, from: &from, experiment }));
     let mut from: Vec<_> = from.into_iter().map(|source| source.name.clone()).collect();
     if matches!(name, "metadata.gw_salvaged" | "metadata.ai_log") && from.is_empty() {
         // Its members stand for it everywhere else.
@@ -135,13 +138,27 @@ fn attribute(experiment: &Experiment<'_>, name: &str, text: &str) -> Attribute {
     Attribute { name: name.to_owned(), text: text.to_owned(), from, setting, how }
 }
 
+/// The keys and sources of the mapping that an attribute is from.
+fn mapping(experiment: &Experiment<'_>, name: &str) -> Option<String> {
+    let table = experiment.settings.profile.as_ref().map_or("mapping".to_owned(), |profile| format!("profile {profile}"));
+    let of = experiment.mapped.found.iter().filter(|(attribute, _, _)| attribute == name);
+    // Of two keys for one attribute the one for it alone is asked first, and stands behind in the list.
+    let keys: Vec<_> = of.map(|(_, key, source)| format!("{table}, {key}: {source}")).collect();
+    match name {
+        "tags" if !keys.is_empty() => Some(keys.join("; ")),
+        _ => keys.into_iter().next_back(),
+    }
+}
+
 fn notes(experiment: &Experiment<'_>) -> Vec<String> {
     let places = experiment.places;
     let refused = absent::is_refused_early(experiment);
     let refused = refused.then_some("it ended before the statistics plugin wrote anything, so there is no model, no user and no text");
+    let dialect = experiment.mapped.dialect.as_ref().map(|name| format!("a record of another gateway: read in the dialect {name}"));
+    let refused = refused.filter(|_| dialect.is_none());
     let unwrapped = places.unwrapped.then_some("ai_log was escaped once too often on its way: unwrapped");
     let salvaged = places.is_damaged().then_some("ai_log breaks off or is damaged: what stands before the damage was read");
     let expanded = places.sources.iter().any(|source| source.is_field() && source.name.starts_with(sources::MEMBER));
     let expanded = expanded.then_some("members of ai_log arrived as fields of their own (`ai_log.…`): taken as members");
-    [refused, unwrapped, salvaged, expanded].into_iter().flatten().map(str::to_owned).collect()
+    dialect.into_iter().chain([refused, unwrapped, salvaged, expanded].into_iter().flatten().map(str::to_owned)).collect()
 }

@@ -48,7 +48,9 @@ fn no_gateway_log(record: &LogRecord<'_>) -> (String, Vec<String>) {
     let parse = "the line arrived whole in `content`: the collector could not parse it (a quote in a user agent breaks it); \
                  let the collector parse JSON, and the gateway escape it";
     let other = "read the Logstore that the gateway's access log is delivered to";
-    (why.to_owned(), vec![if whole_line { parse } else { other }.to_owned()])
+    let dialect = "if it is a record of another gateway, describe its format by [dialect.NAME] in the configuration file";
+    let remedies = if whole_line { vec![parse] } else { vec![other, dialect] };
+    (why.to_owned(), remedies.into_iter().map(str::to_owned).collect())
 }
 
 fn no_call(record: &LogRecord<'_>) -> String {

@@ -22,7 +22,7 @@ const FIELDS: usize = 30;
 const LABEL_WIDTH: usize = 12;
 
 /// How attributes are called on a terminal.
-const LABELS: [(&str, &str); 22] = [
+const LABELS: [(&str, &str); 24] = [
     ("traceId", "trace id"),
     ("spanId", "span id"),
     ("parentSpanId", "parent span"),
@@ -38,6 +38,8 @@ const LABELS: [(&str, &str); 22] = [
     ("costDetails", "cost"),
     ("input", "input"),
     ("output", "output"),
+    ("promptName", "prompt"),
+    ("promptVersion", "of version"),
     ("environment", "environment"),
     ("traceName", "trace name"),
     ("userId", "user"),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::json::{put_numbers, put_payload};
-use super::protobuf::{field_len, put_bytes, put_fixed64, put_head, put_number};
+use super::protobuf::{field_len, put_bytes, put_fixed64, put_head, put_number, varint_len};
 use crate::trace::cost::Cost;
 use crate::trace::usage::Usage;
 use crate::trace::{Level, Observation, ObservationType, TraceAttributes};
@@ -63,7 +63,11 @@ impl SpanWriter {
         self.put("langfuse.observation.level", level_name(observation.level));
         self.put_some("langfuse.observation.status_message", observation.status_message.as_deref());
         self.put_some("langfuse.observation.model.name", observation.model.as_deref());
-        self.put_some("langfuse.environment", observation.environment);
+        if let Some(prompt) = &observation.prompt {
+            self.put("langfuse.observation.prompt.name", &prompt.name);
+            put_integer(&mut self.span, "langfuse.observation.prompt.version", prompt.version.into());
+        }
+        self.put_some("langfuse.environment", observation.environment.as_deref());
         if let Some(first_token) = observation.completion_start_ms {
             self.put("langfuse.observation.completion_start_time", &rfc3339(first_token));
         }
@@ -100,8 +104,8 @@ impl SpanWriter {
         self.put("langfuse.trace.name", &trace.name);
         self.put_some("langfuse.user.id", trace.user_id.as_deref());
         self.put_some("langfuse.session.id", trace.session_id.as_deref());
-        self.put_some("langfuse.release", trace.release);
-        self.put_some("langfuse.version", trace.version);
+        self.put_some("langfuse.release", trace.release.as_deref());
+        self.put_some("langfuse.version", trace.version.as_deref());
         // An empty array is stored as raw JSON of the protocol (`reference/langfuse.md` §4).
         if !trace.tags.is_empty() {
             put_texts(&mut self.span, "langfuse.trace.tags", &trace.tags);
@@ -176,6 +180,15 @@ fn put_prefixed_as(out: &mut Vec<u8>, field: u32, prefix: &str, key: &str, text:
     out.extend_from_slice(key.as_bytes());
     put_head(out, 2, field_len(text.len()));
     put_bytes(out, 1, text);
+}
+
+/// Appends a whole number as an attribute.
+fn put_integer(span: &mut Vec<u8>, key: &str, number: u64) {
+    let value = 1 + varint_len(number);
+    put_head(span, 9, field_len(key.len()) + field_len(value));
+    put_bytes(span, 1, key.as_bytes());
+    put_head(span, 2, value);
+    put_number(span, 3, number);
 }
 
 /// Appends an attribute that is an array of texts.

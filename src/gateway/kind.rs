@@ -87,6 +87,14 @@ pub fn kind(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<CallKind, Skip> {
     if !envelope.is_gateway_log() {
         return Err(Skip::NotAGatewayLog);
     }
+    kind_of_call(envelope, ai)
+}
+
+/// As [`kind`], for a record that is known to be of a gateway.
+///
+/// # Errors
+/// [`Skip::NotAModelCall`] where it is no call to a model, a tool or an agent.
+pub fn kind_of_call(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<CallKind, Skip> {
     if let Some(kind) = of_mcp(envelope, ai)? {
         return Ok(kind);
     }

@@ -2,16 +2,19 @@
 //!
 //! A [`LogRecord`] becomes a [`GatewayCall`], or a counted [`Skip`]. What a field *means* for a trace is decided further right, in
 //! `trace`; here it is only found, unwrapped and told present from absent. Pure. Facts: `reference/gateway-logs.md`.
-//! A new dialect of gateway is a new file here.
+//! A record of another gateway is first translated (`dialect`); a new dialect is data, not code.
 
 pub mod ai_log;
 pub mod broken_text;
+pub mod dialect;
 pub mod envelope;
 pub mod field_path;
 pub mod go_syntax;
 pub mod json_rpc;
 pub mod kind;
+pub mod moment;
 pub mod salvage;
+pub mod source;
 pub mod unescape;
 pub mod value;
 pub mod wrapping;
@@ -21,6 +24,7 @@ use std::cell::OnceCell;
 
 use crate::sls::LogRecord;
 use ai_log::{AiLog, Reading};
+use dialect::Translation;
 use envelope::Envelope;
 pub use kind::CallKind;
 use salvage::Salvaged;
@@ -42,6 +46,8 @@ pub struct ParsedRecord<'a> {
     ai_log: Cow<'a, str>,
     /// `ai_log` made whole, once it has turned out to be damaged.
     repaired: OnceCell<Salvaged>,
+    /// What a dialect knows of the record beside its fields.
+    translation: Option<&'a Translation<'a>>,
 }
 
 /// One call through the gateway: what the proxy wrote about the request, and what the AI plugins wrote about the model call.
@@ -55,14 +61,26 @@ pub struct GatewayCall<'a> {
     pub ai: AiLog<'a>,
     /// What stands in `ai_log` from a damage on and could not be read.
     pub unread: &'a str,
+    /// The dialect that the record was translated from; `None` for one of the gateway's own.
+    pub dialect: Option<&'a str>,
+    /// What the call cost, USD, where the record says so.
+    pub cost: Option<f64>,
 }
 
 impl<'a> ParsedRecord<'a> {
     /// Sorts the fields of a record. Copies nothing but an `ai_log` that was escaped once too often or is not UTF-8.
     pub fn of(record: &LogRecord<'a>) -> Self {
-        let envelope = Envelope::of(record);
+        Self::sorted(Envelope::of(record), None)
+    }
+
+    /// A record of another gateway, whose fields have our names.
+    fn translated(envelope: Envelope<'a>, translation: &'a Translation<'a>) -> Self {
+        Self::sorted(envelope, Some(translation))
+    }
+
+    fn sorted(envelope: Envelope<'a>, translation: Option<&'a Translation<'a>>) -> Self {
         let ai_log = wrapping::unwrapped(envelope.ai_log.unwrap_or_default());
-        Self { envelope, ai_log, repaired: OnceCell::new() }
+        Self { envelope, ai_log, repaired: OnceCell::new(), translation }
     }
 
     /// The record as a call.
@@ -72,12 +90,16 @@ impl<'a> ParsedRecord<'a> {
     pub fn call(&self) -> Result<GatewayCall<'_>, Skip> {
         let mut ai = self.members();
         self.envelope.expanded.iter().for_each(|field| ai.add_expanded(field));
-        let kind = kind::kind(&self.envelope, &ai)?;
+        let kind = match self.translation {
+            None => kind::kind(&self.envelope, &ai)?,
+            Some(translation) => translation.kind.unwrap_or_else(|| kind::kind_of_call(&self.envelope, &ai))?,
+        };
         let unread = match ai.reading {
             Reading::Salvaged { read, .. } => self.ai_log.get(read..).unwrap_or_default(),
             Reading::Absent | Reading::Whole => "",
         };
-        Ok(GatewayCall { kind, envelope: &self.envelope, ai, unread })
+        let (dialect, cost) = self.translation.map_or((None, None), |translation| (Some(translation.dialect), translation.cost));
+        Ok(GatewayCall { kind, envelope: &self.envelope, ai, unread, dialect, cost })
     }
 
     /// The members of `ai_log`; of a damaged one those before the damage.

@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::gateway::ParsedRecord;
 use crate::select::{Action, Condition, Conditions, Filter, FilterRule, Route, Routes, Sampling, SamplingRule, Test};
 use crate::sls::{Field, LogTime};
 use crate::trace::map::is_sampled;

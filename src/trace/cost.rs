@@ -48,6 +48,13 @@ pub struct Charge<'c> {
 
 /// The cost of a call; `None` where it is not known.
 pub fn cost(call: &GatewayCall<'_>, charge: &Charge<'_>, prices: &PriceBook) -> Option<Cost> {
+    if let Some(total) = call.cost {
+        return Some(Cost {
+            buckets: Vec::new(),
+            total: rounded(total),
+            source: call.dialect.map(|dialect| format!("logged by {dialect}")),
+        });
+    }
     if is_free(call, charge) {
         return Some(Cost::zero(charge.usage));
     }

@@ -46,7 +46,7 @@ pub struct Identity {
 /// The identity of a record.
 pub fn identity(record: &LogRecord<'_>, call: &GatewayCall<'_>) -> Identity {
     let envelope = call.envelope;
-    let digest = span_digest(record, envelope);
+    let digest = if call.dialect.is_some() { digest_of_all(record) } else { span_digest(record, envelope) };
     let trace_id = logged_trace_id(call).unwrap_or_else(|| {
         let derived = if is_absent(envelope.request_id) { digest } else { sha256(envelope.request_id.unwrap_or_default()) };
         TraceId(first(&derived))
@@ -151,16 +151,22 @@ fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
 /// The digest that names the observation: over twelve fields that are there in every version of the gateway, or over all fields of the
 /// line where the two that make it unique are missing.
 fn span_digest(record: &LogRecord<'_>, envelope: &Envelope<'_>) -> [u8; 32] {
-    let mut hash = Sha256::new();
     if is_absent(envelope.request_id) || is_absent(envelope.start_time) {
-        for field in own_fields(record) {
-            put(&mut hash, field.key);
-            put(&mut hash, field.value);
-        }
-    } else {
-        for value in identifying(envelope) {
-            put(&mut hash, value.unwrap_or_default());
-        }
+        return digest_of_all(record);
+    }
+    let mut hash = Sha256::new();
+    for value in identifying(envelope) {
+        put(&mut hash, value.unwrap_or_default());
+    }
+    hash.finalize().into()
+}
+
+/// The digest over all fields of the line.
+fn digest_of_all(record: &LogRecord<'_>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for field in own_fields(record) {
+        put(&mut hash, field.key);
+        put(&mut hash, field.value);
     }
     hash.finalize().into()
 }

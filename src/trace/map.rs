@@ -4,9 +4,10 @@
 //! |---|---|
 //! | trace id, span id, start | `ids`, `time`: the record alone |
 //! | type | the kind of call: tool, agent, embedding, rerank → retriever, all other model calls → generation |
-//! | name | API name, else route (of an AI route its first three parts, which are the API); a tool's own name; trace name: never a tool's |
+//! | name | a tool's own name, else the operator's mapping, else API name, else route (of an AI route its first three parts, which are the API); trace name: never a tool's |
 //! | model | as the reply reported it, else as asked for; placeholders of plugins and fragments of JSON are none |
-//! | user, session | `consumer`, `session_id` (never `chat_id`, which names one reply) |
+//! | user, session | the operator's mapping, else `consumer`, `session_id` (never `chat_id`, which names one reply) |
+//! | environment, release, version, prompt, parent | the operator's mapping (`mapping`, `attributes`), else what was set or logged |
 //! | tags | the operator's, and verdicts with few values: `cache:hit`, `ratelimit:limited`, `safecheck:deny`, `safecheck:mask`, `fallback` |
 //! | level, status message | `outcome` |
 //! | usage | `usage`; zero without counts where nothing was used: failed, refused, redirected, from the cache |
@@ -15,33 +16,37 @@
 
 use std::borrow::Cow;
 
+use super::attributes::Attributes;
+use super::bounds::bounded;
 use super::content::content;
 use super::cost::{Charge, cost, is_unpriced};
 use super::ids::identity;
 use super::metadata::{Findings, metadata};
-use super::outcome::{is_denied, is_masked, outcome, used_nothing};
+use super::outcome::{outcome, used_nothing};
 use super::ownership::{Place, place};
 use super::settings::{JoinUsage, TraceSettings};
 use super::time::times;
 use super::usage::{Usage, usage};
-use super::{Observation, ObservationType, TraceAttributes, TraceId};
-use crate::gateway::{CallKind, GatewayCall, Value, json_rpc};
+use super::{Observation, ObservationType, TraceId};
+use crate::gateway::{CallKind, GatewayCall, Value};
 use crate::sls::LogRecord;
-
-/// The longest user id, session id, name and tag. Characters. The SDKs drop longer ones (`reference/langfuse.md` §7); here they are cut.
-pub const MAX_ATTRIBUTE_CHARS: usize = 200;
 
 /// What plugins write instead of a model's name (`reference/gateway-logs.md` §4).
 const NO_MODEL: [&str; 4] = ["unknown", "UNKNOWN", "from-cache", "from-security-guard"];
 
 /// The observation of a call.
-pub fn observation<'a>(record: &LogRecord<'_>, call: &GatewayCall<'a>, settings: &'a TraceSettings) -> Observation<'a> {
+pub fn observation<'a>(record: &LogRecord<'a>, call: &GatewayCall<'a>, settings: &'a TraceSettings) -> Observation<'a> {
     let identity = identity(record, call);
-    let place = place(call, identity.trace_id, settings.ownership);
+    let attributes = Attributes { record, call, settings };
+    let place = place(call, identity.trace_id, settings.ownership, attributes.parent());
+    let kind = kind(call.kind);
     let times = times(call, record.time);
     let outcome = outcome(call);
     let usage = usage(call).or_else(|| used_nothing(call, outcome.level).then(Usage::zero));
-    let content = content(call);
+    let mut content = content(call);
+    let environment = attributes.environment(&mut content.marks);
+    let prompt = attributes.prompt(kind, &mut content.marks);
+    let trace = attributes.trace(place, &mut content.marks);
     let counted = place == Place::Root || settings.join_usage == JoinUsage::Usage;
     let model = model(call).filter(|_| counted);
     let charge = Charge { model: model.as_deref(), usage: usage.as_ref(), level: outcome.level, start_ms: times.start_ms };
@@ -59,13 +64,13 @@ pub fn observation<'a>(record: &LogRecord<'_>, call: &GatewayCall<'a>, settings:
         model: model.as_deref(),
         marks: content.marks,
     };
-    let metadata = metadata(call, findings);
+    let metadata = metadata(attributes, findings);
     Observation {
         trace_id: identity.trace_id,
         span_id: identity.span_id,
         parent: parent(place),
-        kind: kind(call.kind),
-        name: name(call),
+        kind,
+        name: attributes.name(),
         start_ms: times.start_ms,
         end_ms: times.end_ms,
         completion_start_ms: times.completion_start_ms,
@@ -76,8 +81,9 @@ pub fn observation<'a>(record: &LogRecord<'_>, call: &GatewayCall<'a>, settings:
         cost,
         input: content.input,
         output: content.output,
-        environment: settings.environment.as_deref(),
-        trace: (place == Place::Root).then(|| trace_attributes(call, settings)),
+        prompt,
+        environment,
+        trace,
         metadata,
     }
 }
@@ -109,81 +115,10 @@ fn kind(kind: CallKind) -> ObservationType {
     }
 }
 
-fn name<'a>(call: &GatewayCall<'a>) -> Cow<'a, str> {
-    let tool = call.ai.mcp_tool_name.as_ref().filter(|_| call.kind == CallKind::Tool).and_then(Value::text);
-    tool.or_else(|| tool_in_details(call)).or_else(|| tool_in_body(call)).map_or_else(|| api_name(call), bounded)
-}
-
-/// `mcp:tools/call:<server>/<tool>:result` names the tool where `ai_log` does not.
-fn tool_in_details<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
-    let details = Value::of_field(call.envelope.response_code_details).filter(|_| call.kind == CallKind::Tool)?.text()?;
-    let path = details.strip_prefix("mcp:tools/call:")?.split(':').next()?;
-    path.split_once('/').map(|(_, tool)| Cow::Owned(tool.to_owned()))
-}
-
-fn tool_in_body<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
-    json_rpc::request(call.envelope.request_body).filter(|_| call.kind == CallKind::Tool)?.params?.name
-}
-
-fn api_name<'a>(call: &GatewayCall<'a>) -> Cow<'a, str> {
-    let api = call.ai.api.as_ref().and_then(Value::text);
-    let route = || Value::of_field(call.envelope.route_name).and_then(|route| route.text()).map(api_of_route);
-    api.or_else(route).map_or(Cow::Borrowed("ai-gateway call"), bounded)
-}
-
-/// The first three parts of an AI route name its API (`reference/gateway-logs.md` §3), which a refused call does not log.
-fn api_of_route(route: Cow<'_, str>) -> Cow<'_, str> {
-    match route.match_indices('@').nth(2) {
-        Some((end, _)) => Cow::Owned(route[..end].to_owned()),
-        None => route,
-    }
-}
-
 fn model<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
     let is_name = |name: &str| !NO_MODEL.contains(&name) && !name.trim_start().starts_with(['{', '[']);
     let real = |value: Option<Value<'a>>| value.and_then(|value| value.text()).filter(|name| is_name(name));
     real(call.either(call.envelope.model, &call.ai.model)).or_else(|| real(call.ai.request_model.clone())).map(bounded)
-}
-
-fn trace_attributes<'a>(call: &GatewayCall<'a>, settings: &'a TraceSettings) -> TraceAttributes<'a> {
-    TraceAttributes {
-        name: api_name(call),
-        user_id: consumer(call).map(bounded),
-        session_id: call.ai.session_id.as_ref().and_then(Value::text).map(bounded),
-        tags: tags(call, settings),
-        release: settings.release.as_deref(),
-        version: settings.version.as_deref(),
-    }
-}
-
-/// Who called; `none` is the label of callers without authentication (`reference/gateway-logs.md` §10).
-fn consumer<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
-    let named = |value: Option<Value<'a>>| value.and_then(|value| value.text()).filter(|name| name != "none");
-    named(call.ai.consumer.clone()).or_else(|| named(Value::of_field(call.envelope.consumer)))
-}
-
-fn tags<'a>(call: &GatewayCall<'a>, settings: &'a TraceSettings) -> Vec<Cow<'a, str>> {
-    let verdict = |prefix: &str, value: &Option<Value<'a>>| {
-        let word = value.as_ref().and_then(Value::text)?;
-        Some(bounded(Cow::Owned(format!("{prefix}:{word}"))))
-    };
-    let mut tags: Vec<_> = settings.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())).collect();
-    tags.extend(verdict("cache", &call.ai.cache_status));
-    tags.extend(verdict("ratelimit", &call.ai.token_ratelimit_status));
-    tags.extend(is_denied(call).then_some(Cow::Borrowed("safecheck:deny")));
-    tags.extend(is_masked(call).then_some(Cow::Borrowed("safecheck:mask")));
-    tags.extend(call.ai.fallback_from.as_ref().filter(|value| !value.is_absent()).map(|_| Cow::Borrowed("fallback")));
-    tags
-}
-
-/// A text cut visibly to what an attribute may hold; one in ASCII stays so (`reference/langfuse.md` §7).
-fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.char_indices().nth(MAX_ATTRIBUTE_CHARS).is_none() {
-        return text;
-    }
-    let mark = if text.is_ascii() { "..." } else { "…" };
-    let kept = text.chars().take(MAX_ATTRIBUTE_CHARS - mark.chars().count());
-    Cow::Owned(kept.chain(mark.chars()).collect())
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::attributes::Attributes;
+use super::bounds::MAX_ATTRIBUTE_CHARS;
 use super::ids::Identity;
-use super::map::MAX_ATTRIBUTE_CHARS;
 use super::marks::Marks;
 use super::ownership::Place;
 use super::settings::JoinUsage;
@@ -52,9 +53,12 @@ pub struct Findings<'u> {
     pub marks: Marks,
 }
 
-/// The metadata of a call.
-pub fn metadata<'a>(call: &GatewayCall<'a>, findings: Findings<'_>) -> Metadata<'a> {
-    let mut metadata = Collected::default();
+/// The metadata of a call. What the operator named goes before what the gateway would have said under that key.
+pub fn metadata<'a>(attributes: Attributes<'_, 'a>, findings: Findings<'_>) -> Metadata<'a> {
+    let (call, mut metadata) = (attributes.call, Collected::default());
+    for (key, text) in attributes.metadata() {
+        metadata.put(Cow::Borrowed(key), Some(Value::Text(text)));
+    }
     of_the_proxy(call, findings.identity.trace_id_changed, &mut metadata);
     of_the_plugins(call, &findings, &mut metadata);
     unread(call, &findings, &mut metadata);
@@ -150,16 +154,29 @@ fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize 
     dropped
 }
 
-/// A name that means something else to Langfuse, or is one of ours, gets a prefix (`reference/langfuse.md` §4, §5, §11).
+/// True if an operator may call metadata so: a name that is no mark of ours and means nothing else to Langfuse
+/// (`reference/langfuse.md` §4, §5, §11).
+pub fn is_free_key(name: &str) -> bool {
+    let fits = (1..=MAX_KEY_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
+    fits && !is_taken(name)
+}
+
+fn is_taken(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with("gw_") || name.split('.').any(|part| UNSAFE.contains(&part))
+}
+
+/// A name that is taken gets a prefix.
 fn unreserved(name: Cow<'_, str>) -> Cow<'_, str> {
-    let taken = RESERVED.contains(&name.as_ref()) || name.starts_with("gw_") || name.split('.').any(|part| UNSAFE.contains(&part));
-    if taken { Cow::Owned(format!("log_{}", name.replace('.', "_"))) } else { name }
+    if is_taken(&name) { Cow::Owned(format!("log_{}", name.replace('.', "_"))) } else { name }
 }
 
 fn ours(call: &GatewayCall<'_>, findings: Findings<'_>, dropped: usize) -> Marks {
     let mut marks = findings.marks;
     if let Reading::Salvaged { read, of } = call.ai.reading {
         marks.put("gw_salvaged", format!("ai_log: damaged, {read} of {of} bytes read"));
+    }
+    if let Some(dialect) = call.dialect {
+        marks.put("gw_dialect", dialect);
     }
     if dropped > 0 {
         marks.put("gw_fields_dropped", dropped.to_string());

@@ -3,7 +3,9 @@
 //! It knows neither SLS nor Langfuse (`design.md` decision 11): no attribute names, no JSON of anybody's API. The files beside it turn a
 //! [`crate::gateway::GatewayCall`] into it; all judgement about meaning lives in them.
 
+pub mod attributes;
 pub mod bodies;
+pub mod bounds;
 pub mod content;
 pub mod cost;
 pub mod ids;
@@ -11,6 +13,7 @@ pub mod map;
 pub mod mapping;
 pub mod marks;
 pub mod metadata;
+pub mod naming;
 pub mod outcome;
 pub mod ownership;
 pub mod prices;
@@ -82,8 +85,10 @@ pub struct Observation<'a> {
     pub input: Option<Payload<'a>>,
     /// What came out.
     pub output: Option<Payload<'a>>,
+    /// The prompt of the project that was used; generations only.
+    pub prompt: Option<Prompt<'a>>,
     /// Deployment environment.
-    pub environment: Option<&'a str>,
+    pub environment: Option<Cow<'a, str>>,
     /// What the whole trace carries; `None` on a joined observation, which must not touch the application's trace.
     pub trace: Option<TraceAttributes<'a>>,
     /// What people filter on, in a fixed order; no key repeats.
@@ -102,9 +107,18 @@ pub struct TraceAttributes<'a> {
     /// Labels with few values.
     pub tags: Vec<Cow<'a, str>>,
     /// Release of the deployment.
-    pub release: Option<&'a str>,
+    pub release: Option<Cow<'a, str>>,
     /// Version of the application.
-    pub version: Option<&'a str>,
+    pub version: Option<Cow<'a, str>>,
+}
+
+/// A prompt that is kept beside the traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt<'a> {
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// Its version, from 1.
+    pub version: u32,
 }
 
 /// What went in or came out of an observation.

@@ -17,14 +17,20 @@ pub enum Place {
     },
 }
 
-/// Decides the place of a call's observation.
-pub fn place(call: &GatewayCall<'_>, trace_id: TraceId, ownership: Ownership) -> Place {
-    let logged = || logged_parent(call);
+/// Decides the place of a call's observation. A parent that the operator's mapping found goes before what the gateway logged.
+pub fn place(call: &GatewayCall<'_>, trace_id: TraceId, ownership: Ownership, mapped: Option<SpanId>) -> Place {
+    let logged = || mapped.or_else(|| logged_parent(call));
     match ownership {
         Ownership::Own => Place::Root,
         Ownership::Join => Place::Joined { parent: logged().unwrap_or_else(|| ids::derived_parent(trace_id)) },
         Ownership::Auto => logged().map_or(Place::Root, |parent| Place::Joined { parent }),
     }
+}
+
+/// The caller's span in a text: 16 hex digits, a whole `traceparent`, or a B3 header.
+pub fn span_in(text: &str) -> Option<SpanId> {
+    let b3 = || ids::span_id(text.trim().split('-').nth(1)?);
+    ids::span_id(text.trim()).or_else(|| Some(ids::traceparent(text)?.1)).or_else(b3)
 }
 
 /// The parent that the gateway logged: in a whole `traceparent`, a B3 header, or a field of its own (`reference/gateway-logs.md` §7),
@@ -66,7 +72,7 @@ mod tests {
         fields.push(Field { key: b"request_id", value: b"r" });
         let record = LogRecord { time: LogTime { seconds: 1, nanoseconds: None }, fields };
         let parsed = ParsedRecord::of(&record);
-        place(&parsed.call().unwrap(), TRACE, ownership)
+        place(&parsed.call().unwrap(), TRACE, ownership, None)
     }
 
     fn joined() -> Place {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::mapping::Mapping;
 use super::prices::PriceBook;
+use crate::gateway::dialect::Dialects;
 
 /// `TRACE_OWNERSHIP` (`design.md` decision 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,8 +51,12 @@ pub struct TraceSettings {
     pub version: Option<String>,
     /// Tags of every own trace; only a call's `functionParameter` sets them.
     pub tags: Vec<String>,
+    /// `[dialect.NAME]`: how records of other gateways are read.
+    pub dialects: Arc<Dialects>,
     /// `[mapping]`, or the `[profile.NAME]` that the call has chosen.
     pub mapping: Arc<Mapping>,
+    /// The NAME of that profile.
+    pub profile: Option<String>,
     /// Every `[profile.NAME]`, each with what it leaves to `[mapping]`.
     pub profiles: Arc<BTreeMap<String, Arc<Mapping>>>,
 }
@@ -68,7 +73,9 @@ impl Default for TraceSettings {
             release: None,
             version: None,
             tags: Vec::new(),
+            dialects: Arc::default(),
             mapping: Arc::default(),
+            profile: None,
             profiles: Arc::default(),
         }
     }

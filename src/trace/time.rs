@@ -1,14 +1,8 @@
 //! When a call began, answered and ended: whole UNIX milliseconds, from the record alone (`reference/gateway-logs.md` §9). Pure.
 
-use jiff::civil::Time;
-use jiff::fmt::temporal::Pieces;
-use jiff::tz::Offset;
-
+use crate::gateway::moment::{LAST_MS, parse};
 use crate::gateway::{GatewayCall, Value};
 use crate::sls::LogTime;
-
-/// The last moment that fits the nanoseconds of OTLP (unsigned 64 bits): in the year 2554. UNIX milliseconds.
-const LAST_MS: i64 = 18_446_744_073_000;
 
 /// The times of one call, UNIX milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,32 +50,6 @@ fn duration(call: &GatewayCall<'_>) -> Option<i64> {
 
 fn milliseconds(value: &Option<Value<'_>>) -> Option<i64> {
     i64::try_from(value.as_ref()?.milliseconds()?).ok()
-}
-
-/// A logged moment: RFC 3339 in its usual variations, a missing zone meaning UTC, or digits of UNIX time.
-fn parse(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let ms = if text.bytes().all(|byte| byte.is_ascii_digit()) { unix(text)? } else { rfc3339(text)? };
-    (1..=LAST_MS).contains(&ms).then_some(ms)
-}
-
-fn rfc3339(text: &str) -> Option<i64> {
-    let pieces = Pieces::parse(text).ok()?;
-    let moment = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
-    let offset = pieces.to_numeric_offset().unwrap_or(Offset::UTC);
-    Some(offset.to_timestamp(moment).ok()?.as_nanosecond().div_euclid(1_000_000)).and_then(|ms| i64::try_from(ms).ok())
-}
-
-/// Seconds, milliseconds, microseconds or nanoseconds, told apart by their length: all of this century.
-fn unix(digits: &str) -> Option<i64> {
-    let number: i64 = digits.parse().ok()?;
-    match digits.len() {
-        9..=10 => number.checked_mul(1000),
-        12..=13 => Some(number),
-        15..=16 => Some(number / 1000),
-        18..=19 => Some(number / 1_000_000),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

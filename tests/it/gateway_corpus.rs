@@ -8,7 +8,7 @@ use prost::Message;
 use serde_json::{Map, Value, json};
 use sls_to_langfuse::export::otlp::{SpanWriter, body_prefix};
 use sls_to_langfuse::export::wire::{ExportTraceServiceRequest, Span, any_value};
-use sls_to_langfuse::gateway::{ParsedRecord, Skip};
+use sls_to_langfuse::gateway::Skip;
 use sls_to_langfuse::sls::{Field, LogRecord, LogTime};
 use sls_to_langfuse::trace::map::observation;
 use sls_to_langfuse::trace::settings::{JoinUsage, Ownership, TraceSettings};
@@ -35,7 +35,8 @@ impl Case {
 }
 
 fn converted(record: &LogRecord<'_>, settings: &TraceSettings) -> Result<Vec<u8>, Skip> {
-    let parsed = ParsedRecord::of(record);
+    let read = settings.dialects.read(record);
+    let parsed = read.parsed();
     let call = parsed.call()?;
     Ok(SpanWriter::default().write(&observation(record, &call, settings)).to_vec())
 }
@@ -265,7 +266,8 @@ fn in_any_batch_order_of_fields_and_transport_the_bytes_are_the_same() {
         moved.fields.push(Field { key: b"__tag__:__receive_time__", value: b"1772417999" });
         moved.fields.push(Field { key: b"_container_ip_", value: b"192.0.2.77" });
         random.shuffle(&mut moved.fields);
-        let parsed = ParsedRecord::of(&moved);
+        let read = case.settings.dialects.read(&moved);
+        let parsed = read.parsed();
         let batched = parsed.call().map(|call| writer.write(&observation(&moved, &call, &case.settings)).to_vec());
         assert!(batched == case.encoded(), "{}", case.name);
     }

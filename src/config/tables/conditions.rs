@@ -113,7 +113,7 @@ pub(in super::super) enum Operand {
 
 fn operand(node: &Node) -> Option<Operand> {
     match node {
-        Node::Text(text) => Some(Operand::Text(text.text.clone())),
+        Node::Text(text) | Node::Number(text) => Some(Operand::Text(text.text.clone())),
         Node::Texts(texts) => Some(Operand::Texts(texts.iter().map(|text| text.text.clone()).collect())),
         Node::Switch(on) => Some(Operand::Switch(*on)),
         Node::Secret(_) | Node::Table(_) | Node::Tables(_) => None,

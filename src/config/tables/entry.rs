@@ -43,8 +43,10 @@ pub struct Text {
 /// A value of the shape that its key demands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
-    /// Text, a word of a closed list, or a number as it is written.
+    /// Text, or a word of a closed list.
     Text(Text),
+    /// A number as it is written.
+    Number(Text),
     /// Text that is never shown.
     Secret(Text),
     /// `true` or `false`.
@@ -66,7 +68,7 @@ impl Entry {
     /// The text, word or number under a key, as it is written.
     pub fn text(&self, key: &str) -> Option<&Text> {
         match &self.member(key)?.node {
-            Node::Text(text) | Node::Secret(text) => Some(text),
+            Node::Text(text) | Node::Number(text) | Node::Secret(text) => Some(text),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ use super::super::reader::Reader;
 use super::super::rules::{self, Rule};
 use super::{Entry, Form, Key, Need, Node, Shape, TableKind, Text};
 use crate::trace::mapping::{Mapping, Source, Sources};
+use crate::trace::metadata::is_free_key;
 
 pub(in super::super) static MAPPING: TableKind = TableKind {
     name: "mapping",
@@ -72,10 +73,29 @@ static KEYS: &[Key] = keys! {
 
 /// What records are mapped to, and the mappings that a call may choose instead.
 pub(in super::super) fn mappings(reader: &mut Reader<'_>) -> (Arc<Mapping>, Arc<BTreeMap<String, Arc<Mapping>>>) {
-    let base = reader.entries(&MAPPING).first().map(|entry| mapping(reader, entry)).unwrap_or_default();
-    let profiles = reader.entries(&PROFILE);
-    let profiles = profiles.iter().map(|entry| (entry.name.clone(), Arc::new(base.overridden_by(&mapping(reader, entry))))).collect();
+    let base = reader.entries(&MAPPING).first().map(|entry| {
+        let read = mapping(reader, entry);
+        pair_of_prompt(reader, entry, &read);
+        read
+    });
+    let base = base.unwrap_or_default();
+    let mut profiles = BTreeMap::new();
+    for entry in reader.entries(&PROFILE) {
+        let whole = base.overridden_by(&mapping(reader, &entry));
+        pair_of_prompt(reader, &entry, &whole);
+        profiles.insert(entry.name, Arc::new(whole));
+    }
     (Arc::new(base), Arc::new(profiles))
+}
+
+/// Langfuse links by both or not at all.
+fn pair_of_prompt(reader: &mut Reader<'_>, entry: &Entry, mapping: &Mapping) {
+    for (there, missing) in [("prompt_name", "prompt_version"), ("prompt_version", "prompt_name")] {
+        let is_set = |key: &str| if key == "prompt_name" { mapping.prompt_name.is_some() } else { mapping.prompt_version.is_some() };
+        if let Some(member) = entry.member(there).filter(|_| is_set(there) && !is_set(missing) && entry.member(missing).is_none()) {
+            reader.refuse_entry(entry, missing, member.place, format!("must be set where {there} is"));
+        }
+    }
 }
 
 fn mapping(reader: &mut Reader<'_>, entry: &Entry) -> Mapping {
@@ -118,6 +138,10 @@ fn metadata(reader: &mut Reader<'_>, entry: &Entry) -> BTreeMap<String, Sources>
     let mut metadata = BTreeMap::new();
     for member in &table.members {
         let Node::Texts(texts) = &member.node else { continue };
+        if !is_free_key(&member.key) {
+            let rule = "must have keys of 1 to 120 bytes that are no names of ours or of Langfuse: not gw_…, attributes, resourceAttributes, scope";
+            reader.refuse_entry(entry, "metadata", member.place, rule);
+        }
         let mut read = Vec::new();
         for Text { text, place } in texts {
             match Source::parse(text) {
@@ -208,6 +232,30 @@ mod tests {
                  example: user = [\"request_header.x-user-id\", \"consumer\"]",
             ]
         );
+    }
+
+    #[test]
+    fn a_prompt_needs_name_and_version_where_they_come_together() {
+        let rule = |text: &str| read(text).map(|_| ()).map_err(|problems| problems.join("\n"));
+        let expected = "mapping.prompt_version (CONFIG_FILE line 2): must be set where prompt_name is; \
+                        example: prompt_version = [\"request_header.x-prompt-version\"]";
+        assert_eq!(rule("[mapping]\nprompt_name = 'a'"), Err(expected.to_owned()));
+        assert_eq!(rule("[mapping]\nprompt_name = 'a'\nprompt_version = 'b'\n[profile.p]\nprompt_name = 'c'"), Ok(()));
+        assert!(
+            rule("[profile.p]\nprompt_version = 'c'").unwrap_err().starts_with("profile.p.prompt_name (CONFIG_FILE line 2): must be set")
+        );
+    }
+
+    #[test]
+    fn a_key_of_metadata_that_is_taken_is_refused() {
+        for key in ["gw_x", "scope", "a.__proto__", "''"] {
+            let quoted = if key == "''" { key.to_owned() } else { format!("'{key}'") };
+            let problems = read(&format!("[mapping.metadata]\n{quoted} = 'x'\n")).unwrap_err();
+            assert!(
+                problems.len() == 1 && problems[0].starts_with("mapping.metadata (CONFIG_FILE line 2): must have keys"),
+                "{problems:?}"
+            );
+        }
     }
 
     #[test]

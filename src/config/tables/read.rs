@@ -127,8 +127,8 @@ impl Shaper<'_> {
         Some(match (shape, value) {
             (Shape::Text, DeValue::String(written)) => Node::Text(text(written)),
             (Shape::Secret, DeValue::String(written)) => Node::Secret(text(written)),
-            (Shape::Number, DeValue::Integer(number)) if number.radix() == 10 => Node::Text(text(number.as_str())),
-            (Shape::Number, DeValue::Float(number)) => Node::Text(text(number.as_str())),
+            (Shape::Number, DeValue::Integer(number)) if number.radix() == 10 => Node::Number(text(number.as_str())),
+            (Shape::Number, DeValue::Float(number)) => Node::Number(text(number.as_str())),
             (Shape::Switch, DeValue::Boolean(on)) => Node::Switch(*on),
             (Shape::Choice(words), DeValue::String(word)) => {
                 let known = words.iter().find(|known| known.eq_ignore_ascii_case(word.trim()))?;

@@ -62,6 +62,11 @@ pub fn put_observation(out: &mut Vec<u8>, span: &ObservedSpan<'_>, event_type: E
 fn model(body: &mut ObjectWriter<'_>, span: &ObservedSpan<'_>, dialect: BatchDialect) {
     body.some_text("completionStartTime", span.completion_start);
     body.some_text("model", span.model);
+    // Both or neither (`reference/langfuse.md` §8).
+    if let (Some(name), Some(version)) = (span.prompt_name, span.prompt_version) {
+        body.text("promptName", name);
+        body.number("promptVersion", version);
+    }
     if let Some(counts) = &span.usage {
         body.object("usageDetails", |details| counts.iter().for_each(|(key, count)| details.number(key, count)));
         if !dialect.usage_details {

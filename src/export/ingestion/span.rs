@@ -42,6 +42,10 @@ pub struct ObservedSpan<'s> {
     pub input: Option<Content<'s>>,
     /// What came out.
     pub output: Option<Content<'s>>,
+    /// Name of the prompt.
+    pub prompt_name: Option<&'s str>,
+    /// Version of the prompt.
+    pub prompt_version: Option<i64>,
     /// Deployment environment.
     pub environment: Option<String>,
     /// Version of the application.
@@ -76,6 +80,9 @@ impl<'s> ObservedSpan<'s> {
             match attribute.value.as_ref().and_then(|value| value.value.as_ref()) {
                 Some(Value::StringValue(text)) => observed.text(&attribute.key, text),
                 Some(Value::ArrayValue(array)) => observed.texts(&attribute.key, array),
+                Some(Value::IntValue(number)) if attribute.key == "langfuse.observation.prompt.version" => {
+                    observed.prompt_version = Some(*number);
+                }
                 _ => {}
             }
         }
@@ -101,6 +108,7 @@ impl<'s> ObservedSpan<'s> {
             "langfuse.observation.cost_details" => self.cost = normal::amounts(text),
             "langfuse.observation.input" => self.input = Content::of(text),
             "langfuse.observation.output" => self.output = Content::of(text),
+            "langfuse.observation.prompt.name" => self.prompt_name = Some(text),
             "langfuse.environment" => self.environment = normal::environment(text),
             "langfuse.version" => self.version = Some(text),
             "langfuse.release" => self.release = Some(text),

@@ -6,7 +6,7 @@
 //!
 //! | path | leads to |
 //! |---|---|
-//! | `consumer`, `_namespace_` | a field of the log, by its key; also one whose key has dots in it |
+//! | `consumer`, `_namespace_` | a field of the log, by its key, also one whose key has dots in it; in a call, where the log has no such field, the member of `ai_log` |
 //! | `ai_log.session_id` | a member of the unwrapped, repaired `ai_log`, also where a collector has expanded it |
 //! | `request_body.metadata.user_id` | inside the JSON of a field, through JSON that is text once more |
 //! | `request_body.messages[0].role` | an element of a list, counted from 0 |
@@ -81,6 +81,19 @@ impl FieldPath {
         &self.written
     }
 
+    /// The key of the field that the path begins at, if it begins at one.
+    pub fn field(&self) -> Option<&str> {
+        match &self.root {
+            Root::Field(name) => Some(name),
+            Root::AiLog | Root::Headers => None,
+        }
+    }
+
+    /// True if the path leads to a whole field.
+    pub fn is_whole_field(&self) -> bool {
+        matches!(self.root, Root::Field(_)) && self.steps.is_empty()
+    }
+
     /// The value in a call, as text: a text without its quotes, a number or truth value as it is written, an object or list as JSON
     /// without blanks. `None` where there is nothing, or one of the gateway's marks for nothing (`-`, `<nil>`, empty, `null`).
     pub fn in_call<'a>(&self, record: &LogRecord<'a>, call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
@@ -90,6 +103,7 @@ impl FieldPath {
                 let member = call.ai.others.iter().rev().find(|(key, _)| is_header(key.as_bytes(), name));
                 walk::inside(&member?.1, rest)
             }),
+            (Root::Field(name), _) => self.in_record(record).or_else(|| walk::inside(call.ai.member(name)?, &self.steps)),
             _ => self.in_record(record),
         }
     }

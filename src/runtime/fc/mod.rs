@@ -117,7 +117,11 @@ async fn invoke(headers: &HeaderMap, body: Incoming, application: Arc<dyn Applic
     let deadline = headers::deadline(headers);
     let request_id = headers::request_id(headers);
     let handled = match Limited::new(body, MAX_EVENT_BYTES).collect().await {
-        Ok(event) => in_own_task(application.invoke(headers::invocation(headers, event.to_bytes(), deadline))).await,
+        Ok(event) => {
+            let invocation = headers::invocation(headers, event.to_bytes(), deadline);
+            // Inside the task even the making of the future may panic.
+            in_own_task(async move { application.invoke(invocation).await }).await
+        }
         Err(_) => Err(Failure::new(Stage::Event, "unreadable_event", "the event did not arrive whole", "the trigger calls again")),
     };
     handled.unwrap_or_else(|failure| failed(&request_id, failure))

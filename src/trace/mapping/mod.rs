@@ -1,14 +1,15 @@
 //! Which values of a record become user, session, name and the other attributes of an observation, as the operator decided. Pure.
 //!
-//! A [`Mapping`] is read once, at the start, from texts such as `consumer`, `=production` and `{consumer}@{ai_log.api}` (`source`). What it
+//! A [`Mapping`] is read once, at the start, from texts such as `consumer`, `=production` and `{consumer}@{ai_log.api}` (`gateway::source`). What it
 //! does not name is decided in `map` as if there were no mapping, and costs nothing. Identity never depends on it (`design.md` decision 1):
 //! it can name no trace id, span id, start or type. The parent is named by it, because decision 3 leaves that to configuration.
 
-mod source;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
-pub use source::{Found, Source, SourceError, Sources};
+pub use crate::gateway::source::{Source, SourceError, Sources};
 
 /// What the operator names; `None` where it is left to the rules of `map`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@ mod emulate;
 mod explain;
 mod id;
 mod invoke;
+mod mapping;
 
 use std::process::Stdio;
 
