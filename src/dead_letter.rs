@@ -46,6 +46,12 @@ pub struct DeadLetter {
     /// HTTP status of the refusal, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number_if_any")]
     pub status: Option<u16>,
+    /// The route it took, where there are routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The destination that did not take it, where there are routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination: Option<String>,
 }
 
 /// What names a record in its source. One form per source.
@@ -141,7 +147,14 @@ impl DeadLetter {
 
     /// The letter of the record that `pointer` names.
     pub fn new(pointer: Pointer, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) -> Self {
-        Self { v: VERSION, pointer, span_id: span_id.map(|id| id.to_string()), expires: None, reason, status }
+        let span_id = span_id.map(|id| id.to_string());
+        Self { v: VERSION, pointer, span_id, expires: None, reason, status, route: None, destination: None }
+    }
+
+    /// The same with the names of the route and of the destination that did not take it.
+    #[must_use]
+    pub fn on_its_way(self, route: Option<&str>, destination: Option<&str>) -> Self {
+        Self { route: route.map(str::to_owned), destination: destination.map(str::to_owned), ..self }
     }
 
     /// The letter as JSON: one line of the log.
@@ -297,7 +310,8 @@ mod tests {
         let place = ("[A-Za-z0-9]([A-Za-z0-9_-]{0,20}[A-Za-z0-9])?", "[0-9a-z][0-9a-z_-]{0,20}[0-9a-z]", any::<u32>());
         let position = (0..u64::MAX, proptest::option::of(any::<u64>()), any::<u32>());
         let record = (proptest::option::of(1..=u64::MAX), proptest::option::of(any::<u32>()), proptest::option::of(any::<u32>()));
-        let cause = (proptest::sample::select(DeadLetterReason::ALL.to_vec()), proptest::option::of(any::<u16>()));
+        let name = || proptest::option::of("[A-Za-z0-9_ -]{1,20}");
+        let cause = (proptest::sample::select(DeadLetterReason::ALL.to_vec()), proptest::option::of(any::<u16>()), name(), name());
         (place, position, record, cause).prop_map(|(place, position, record, cause)| DeadLetter {
             v: VERSION,
             pointer: Pointer::Log {
@@ -313,6 +327,8 @@ mod tests {
             expires: record.2,
             reason: cause.0,
             status: cause.1,
+            route: cause.2,
+            destination: cause.3,
         })
     }
 

@@ -8,7 +8,9 @@ mod lines;
 mod range;
 mod reach;
 pub mod recall;
+mod survey;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,12 +20,16 @@ use tokio::time::Instant;
 use crate::budget::ByteBudget;
 use crate::config;
 use crate::deadline::Deadline;
+use crate::delivery::call::CallDelivery;
 use crate::delivery::destination::Destination;
+use crate::delivery::memory::RangeKey;
 use crate::error::{Failure, Stage};
 use crate::invocation::{Invocation, TriggerEvent};
+use crate::judge::Judge;
 use crate::report::{CallOutcome, Report};
 use crate::resume::Resumes;
 use crate::secret::Credentials;
+use crate::select::Selection;
 use crate::sls::calls::Shard;
 use crate::sls::client::SlsClient;
 use crate::sls::endpoint::EndpointSettings;
@@ -50,6 +56,8 @@ const CALLS_AT_WORK: usize = 6;
 pub struct HandlerSettings {
     /// How traces look.
     pub trace: TraceSettings,
+    /// Which records go where.
+    pub selection: Selection,
     /// Which endpoints are trusted.
     pub endpoint: EndpointSettings,
     /// How requests to SLS are signed.
@@ -67,7 +75,7 @@ pub struct HandlerSettings {
 pub struct Handler {
     settings: HandlerSettings,
     sls: SlsClient,
-    destination: Arc<Destination>,
+    destinations: Vec<Arc<Destination>>,
     pages: ByteBudget,
     batches: ByteBudget,
     resumes: Resumes,
@@ -86,7 +94,7 @@ pub struct Handled {
 
 impl Handled {
     fn ended(mut report: Report, failure: Option<Failure>, started: Instant) -> Self {
-        report.undone = report.unsettled();
+        report.close();
         report.outcome = if failure.is_some() { CallOutcome::Failure } else { CallOutcome::Success };
         report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Self { report, failure }
@@ -94,12 +102,12 @@ impl Handled {
 }
 
 impl Handler {
-    /// A handler that sends to one destination.
-    pub fn new(settings: HandlerSettings, sls: SlsClient, destination: Destination, now: fn() -> SystemTime) -> Self {
+    /// A handler that sends to these destinations: the numbers of routes are their indices; without routes there is one.
+    pub fn new(settings: HandlerSettings, sls: SlsClient, destinations: Vec<Destination>, now: fn() -> SystemTime) -> Self {
         Self {
             settings,
             sls,
-            destination: Arc::new(destination),
+            destinations: destinations.into_iter().map(Arc::new).collect(),
             pages: ByteBudget::new(SHARED_PAGE_BYTES),
             batches: ByteBudget::new(SHARED_BATCH_BYTES),
             resumes: Resumes::default(),
@@ -120,13 +128,15 @@ impl Handler {
         let event = TriggerEvent::parse(&invocation.event)?;
         self.describe(&event, report);
         let trace = config::apply_parameter_member(&self.settings.trace, &event.parameter).map_err(parameter_failure)?;
+        let selection = self.selection(&event)?;
         self.refuse_own_logs(&event, invocation)?;
         let shard = self.shard(&event, invocation)?;
         warn_if_disabled(&trace, report);
         if event.range.begin.is_at(&event.range.end) {
             return Ok(());
         }
-        self.run_range(RangeCall { event: &event, shard, trace: &trace, deadline: invocation.deadline }, report).await?;
+        let judge = Judge { trace: &trace, selection: &selection };
+        self.run_range(RangeCall { event: &event, shard, judge, deadline: invocation.deadline }, report).await?;
         all_settled(report)
     }
 
@@ -139,6 +149,15 @@ impl Handler {
             let hint = "nothing is lost: the range comes again; lower instanceConcurrency, or look for a slow SLS or Langfuse";
             Failure::new(Stage::Deadline, "out_of_time", message, hint)
         })
+    }
+
+    /// The rules of the process, narrowed by the filter of the call if it has one.
+    fn selection(&self, event: &TriggerEvent) -> Result<Cow<'_, Selection>, Failure> {
+        let of_call = config::filter_of_parameter_member(&event.parameter).map_err(parameter_failure)?;
+        let Some(of_call) = of_call else { return Ok(Cow::Borrowed(&self.settings.selection)) };
+        let mut selection = self.settings.selection.clone();
+        selection.filter.of_call = Some(of_call);
+        Ok(Cow::Owned(selection))
     }
 
     fn describe(&self, event: &TriggerEvent, report: &mut Report) {
@@ -176,6 +195,16 @@ impl Handler {
         let access =
             Access { endpoint: &event.endpoint, credentials: invocation.credentials.clone(), region: invocation.region.as_deref() };
         Ok(Shard { logstore: self.logstore(&event.place, access)?, id: event.shard })
+    }
+
+    /// What a call sends with: one delivery for each destination.
+    fn deliveries(&self, deadline: Deadline, range: &RangeKey, gives_up: bool) -> Vec<CallDelivery> {
+        self.destinations.iter().map(|to| CallDelivery::new(to.clone(), deadline, range.clone(), gives_up)).collect()
+    }
+
+    /// A range is done: what was accepted of it need not be remembered.
+    fn forget(&self, range: &RangeKey) {
+        self.destinations.iter().for_each(|destination| destination.accepted().forget(range));
     }
 
     /// True if even the newest record (UNIX seconds) is older than the operator waits for what keeps failing (`design.md` decision 5).

@@ -112,6 +112,12 @@ impl TriggerEvent {
 }
 
 impl TriggerEvent {
+    /// A range that nobody's trigger named.
+    pub fn of_range(place: LogPlace, shard: u32, range: Range) -> Self {
+        let (endpoint, job_name, task_id) = Default::default();
+        Self { endpoint, place, shard, range, job_name, task_id, cursor_time: None, parameter: Value::Null }
+    }
+
     /// What names the record at `position` of the range in a dead letter.
     pub fn pointer(&self, position: Position) -> Pointer {
         let own = position.group.map(Cursor::from_number);

@@ -28,6 +28,11 @@ impl Letters {
         Self { place, deadline, now, pending: Vec::new(), requests: 0 }
     }
 
+    /// The letters that are not written yet; none where there is no place for them.
+    pub fn pending(&self) -> &[DeadLetter] {
+        &self.pending
+    }
+
     /// Adds a letter.
     pub fn add(&mut self, letter: DeadLetter) {
         if self.place.is_some() {

@@ -13,6 +13,8 @@ use crate::progress::Counts;
 pub enum SkipReason {
     /// No model call, or no gateway log.
     Record(Skip),
+    /// A filter does not want it.
+    Filtered,
     /// The sample rate left it out.
     SampledOut,
     /// Tracing is switched off.
@@ -25,6 +27,7 @@ impl SkipReason {
         match self {
             Self::Record(Skip::NotAModelCall) => "not_a_model_call",
             Self::Record(Skip::NotAGatewayLog) => "not_a_gateway_log",
+            Self::Filtered => "filtered",
             Self::SampledOut => "sampled_out",
             Self::Disabled => "disabled",
         }
@@ -72,6 +75,9 @@ pub struct Report {
     pub dead_lettered: BTreeMap<&'static str, u64>,
     pub resumed: u64,
     pub undone: u64,
+    /// By name of route, every one of them; nothing where no routes are configured.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub routes: BTreeMap<String, RouteReport>,
     pub observations: u64,
     pub pages: u64,
     pub sls_requests: u64,
@@ -84,6 +90,22 @@ pub struct Report {
     pub lost_groups: u64,
     pub lag_ms: u64,
     pub duration_ms: u64,
+}
+
+/// What a call did with the records of one route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteReport {
+    /// Records that took it. Always: `records = delivered + deadLettered + undone`.
+    pub records: u64,
+    /// Of them those that all its destinations have, now or from an earlier attempt.
+    pub delivered: u64,
+    /// Of them those that a destination will not take.
+    pub dead_lettered: u64,
+    /// Of them those that are not settled.
+    pub undone: u64,
+    /// Observations delivered, one for each destination.
+    pub observations: u64,
 }
 
 impl Report {
@@ -102,22 +124,38 @@ impl Report {
         *self.dead_lettered.entry(reason.name()).or_default() += 1;
     }
 
-    /// Counts a delivered record.
-    pub fn ship(&mut self) {
-        self.ship_lines += 1;
+    /// Counts an observation that a destination took.
+    pub fn observe(&mut self, route: Option<&str>) {
         self.observations += 1;
+        self.on_route(route, |counts| counts.observations += 1);
     }
 
-    /// Counts records that an earlier attempt had delivered.
-    pub fn resume(&mut self, records: u64) {
-        self.ship_lines += records;
-        self.resumed += records;
+    /// Counts a record that all its destinations have.
+    pub fn ship(&mut self, route: Option<&str>) {
+        self.ship_lines += 1;
+        self.on_route(route, |counts| counts.delivered += 1);
     }
 
-    /// Counts what earlier attempts have settled, so that the report speaks of the whole range.
+    /// Changes the counts of a route; those of records that took none are nobody's.
+    pub fn on_route(&mut self, route: Option<&str>, change: impl FnOnce(&mut RouteReport)) {
+        if let Some(counts) = route.and_then(|name| self.routes.get_mut(name)) {
+            change(counts);
+        }
+    }
+
+    /// Counts what is not settled, once nothing more will be.
+    pub fn close(&mut self) {
+        self.undone = self.unsettled();
+        for counts in self.routes.values_mut() {
+            counts.undone = counts.records.saturating_sub(counts.delivered + counts.dead_lettered);
+        }
+    }
+
+    /// Counts what earlier attempts have settled, so that the report speaks of the whole range. They are in no count of a route.
     pub fn take_over(&mut self, counts: &Counts) {
         self.ingest_lines += counts.lines;
-        self.resume(counts.shipped);
+        self.ship_lines += counts.shipped;
+        self.resumed += counts.shipped;
         counts.skipped.iter().for_each(|(reason, count)| *self.skipped.entry(reason.name()).or_default() += count);
         counts.dead_lettered.iter().for_each(|(reason, count)| *self.dead_lettered.entry(reason.name()).or_default() += count);
     }
@@ -146,7 +184,7 @@ mod tests {
     fn the_four_counts_that_sls_copies_and_the_balance_are_there() {
         let mut report = Report::new("r-1");
         report.ingest_lines = 4;
-        report.ship();
+        report.ship(None);
         report.skip(SkipReason::Record(Skip::NotAModelCall));
         report.dead_letter(DeadLetterReason::Refused);
         assert_eq!(report.unsettled(), 1);

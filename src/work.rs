@@ -6,66 +6,63 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Duration, Instant};
 
 use crate::budget::CallBudget;
-use crate::convert::Converter;
-use crate::dead_letter::DeadLetter;
+use crate::convert::{Converted, Converter, Fate};
 use crate::delivery::call::CallDelivery;
-use crate::delivery::{BatchReport, DeadLetterReason, Outcome};
+use crate::delivery::{BatchReport, DeadLetterReason, Stop};
 use crate::error::{Failure, Stage};
-use crate::export::batch::{Batch, Source};
+use crate::export::batch::Batch;
 use crate::feed::{Feed, Piece};
-use crate::letters::Letters;
-use crate::origin::{Origin, Position, Settled};
+use crate::judge::Judge;
+use crate::origin::Position;
 use crate::report::Report;
+use crate::settlement::Settlement;
 use crate::sls::LogRecord;
 use crate::sls::reader::Range;
-use crate::trace::SpanId;
-use crate::trace::settings::TraceSettings;
 
-/// Requests of one call on their way at the same time: enough to hide an answer's latency behind conversion.
+/// Requests of one call on their way at the same time, to all destinations together: enough to hide an answer's latency behind conversion.
 const MAX_ON_THE_WAY: usize = 3;
 
 /// How long conversion holds the thread before hooks and other calls get a turn.
 const TURN: Duration = Duration::from_millis(10);
 
-/// Who is told what is done. They outlive the work, so that they know it also when time runs out.
-pub struct Done<'c> {
-    /// The source of the records.
-    pub origin: &'c mut dyn Origin,
-    /// The counts.
-    pub report: &'c mut Report,
-    /// The dead letters that are not written yet.
-    pub letters: &'c mut Letters,
-}
-
 /// The work of one call.
 pub struct Work<'c> {
-    origin: &'c mut dyn Origin,
-    report: &'c mut Report,
+    settlement: Settlement<'c>,
     converter: Converter<'c>,
-    delivery: CallDelivery,
-    on_the_way: JoinSet<BatchReport>,
+    outlets: Vec<Outlet>,
+    on_the_way: JoinSet<(usize, BatchReport)>,
     budget: CallBudget,
-    letters: &'c mut Letters,
+    /// Why destinations were closed, the first reason there was.
+    undone: Option<Failure>,
+    /// Why single records are left undone, the first reason there was.
     left: Option<Failure>,
     turn_began: Instant,
     sends: bool,
 }
 
+/// A destination in this call.
+struct Outlet {
+    delivery: CallDelivery,
+    /// It has been said that it refuses us.
+    refused: bool,
+    /// It gets nothing more in this call, and what is for it stays undone.
+    closed: bool,
+}
+
 impl<'c> Work<'c> {
-    /// Work that tells `done` what is done.
-    pub fn new(trace: &'c TraceSettings, delivery: CallDelivery, budget: CallBudget, done: Done<'c>) -> Self {
-        let (converter, on_the_way) = (Converter::new(trace, delivery.accepted_before()), JoinSet::new());
+    /// Work that settles into `settlement`. There is a delivery for each destination.
+    pub fn new(settlement: Settlement<'c>, judge: Judge<'c>, deliveries: Vec<CallDelivery>, budget: CallBudget) -> Self {
+        let outlet = |delivery| Outlet { delivery, refused: false, closed: false };
         Self {
-            origin: done.origin,
-            report: done.report,
-            converter,
-            delivery,
-            on_the_way,
+            settlement,
+            converter: Converter::new(judge, deliveries.iter().map(CallDelivery::accepted_before)),
+            outlets: deliveries.into_iter().map(outlet).collect(),
+            on_the_way: JoinSet::new(),
             budget,
-            letters: done.letters,
+            undone: None,
             left: None,
             turn_began: Instant::now(),
-            sends: trace.enabled,
+            sends: judge.trace.enabled,
         }
     }
 
@@ -85,8 +82,9 @@ impl<'c> Work<'c> {
     async fn steps(&mut self, feed: Feed) -> Result<(), Failure> {
         // Dropping a set ends its task with the work, also when time runs out in the middle.
         let (mut reading, mut preparing) = (JoinSet::new(), JoinSet::new());
-        if self.sends {
-            let delivery = self.delivery.clone();
+        // Of several destinations nobody knows yet which will get anything.
+        if let ([outlet], true) = (self.outlets.as_slice(), self.sends) {
+            let delivery = outlet.delivery.clone();
             preparing.spawn(async move { delivery.prepare().await });
         }
         let mut pieces = feed.read_ahead(&mut reading);
@@ -100,23 +98,26 @@ impl<'c> Work<'c> {
         if let Some(Err(error)) = reading.join_next().await {
             return Err(task_failure(&error));
         }
-        let last = self.converter.take();
-        self.send(last).await?;
+        for (destination, last) in self.converter.take() {
+            self.send(destination, last).await?;
+        }
         while !self.on_the_way.is_empty() {
             self.settle_next().await?;
         }
-        self.left.take().map_or(Ok(()), Err)
+        self.undone.take().or(self.left.take()).map_or(Ok(()), Err)
     }
 
     /// Says what no repetition brings back, with everything that names it.
     fn lose(&mut self, lost: &Range) {
-        self.origin.lost(lost);
+        self.settlement.origin().lost(lost);
         let groups = lost.end.number().zip(lost.begin.number()).map_or(0, |(end, begin)| end.saturating_sub(begin));
-        self.report.lost_groups += groups;
-        if self.origin.is_known() {
+        let is_known = self.settlement.origin().is_known();
+        let report = self.settlement.report();
+        report.lost_groups += groups;
+        if is_known {
             return;
         }
-        let (from, to, Report { request_id, project, logstore, shard, .. }) = (lost.begin.text(), lost.end.text(), &*self.report);
+        let (from, to, Report { request_id, project, logstore, shard, .. }) = (lost.begin.text(), lost.end.text(), &*report);
         tracing::error!(
             event = "range_lost", %request_id, %project, %logstore, shard, from, to, groups,
             "a part of the range has left the retention of the Logstore before it could be delivered"
@@ -124,48 +125,47 @@ impl<'c> Work<'c> {
     }
 
     async fn convert(&mut self, piece: &Piece) -> Result<(), Failure> {
-        self.report.pages += 1;
-        self.report.ingest_bytes += piece.size();
-        self.origin.read(piece);
-        let before = self.report.ingest_lines;
+        let report = self.settlement.report();
+        report.pages += 1;
+        report.ingest_bytes += piece.size();
+        let before = report.ingest_lines;
+        self.settlement.origin().read(piece);
         for (position, record) in piece.records() {
-            if self.origin.wants(position, record.as_ref())
-                && let Some(full) = self.convert_record(record, position)
-            {
-                self.send(full).await?;
+            if self.settlement.origin().wants(position, record.as_ref()) {
+                for (destination, full) in self.convert_record(record, position) {
+                    self.send(destination, full).await?;
+                }
             }
             self.give_way().await;
         }
-        self.origin.converted(self.report.ingest_lines - before);
+        let lines = self.settlement.report().ingest_lines - before;
+        self.settlement.origin().converted(lines);
         self.checkpoint().await
     }
 
     /// Makes sure of what is settled so far: a failure from here on does not undo it.
     async fn checkpoint(&mut self) -> Result<(), Failure> {
-        self.letters.write().await?;
-        if let Some(group) = self.origin.checkpoint() {
-            self.delivery.forget_before(group);
+        self.settlement.letters().write().await?;
+        if let Some(group) = self.settlement.origin().checkpoint() {
+            self.outlets.iter().for_each(|outlet| outlet.delivery.forget_before(group));
         }
         Ok(())
     }
 
-    fn convert_record(&mut self, record: Option<LogRecord<'_>>, position: Position) -> Option<Batch> {
-        self.report.ingest_lines += 1;
+    fn convert_record(&mut self, record: Option<LogRecord<'_>>, position: Position) -> Vec<(usize, Batch)> {
+        self.settlement.report().ingest_lines += 1;
         // A record that our own code stumbles over is damaged too: it must take neither its neighbours nor the call with it.
         let converted = record.and_then(|record| catch_unwind(AssertUnwindSafe(|| self.converter.convert(&record, position))).ok());
-        let Some(converted) = converted else {
-            self.dead_letter(position, None, DeadLetterReason::Damaged, None);
-            return None;
+        let Some(Converted { fate, full }) = converted else {
+            self.settlement.bury(position, None, DeadLetterReason::Damaged);
+            return Vec::new();
         };
-        if let Some(reason) = converted.skipped {
-            self.report.skip(reason);
-            self.origin.settled(position, Settled::Skipped(reason));
+        match fate {
+            Fate::Skipped(reason) => self.settlement.skip(position, reason),
+            Fate::Unrouted(span_id) => self.settlement.bury(position, Some(span_id), DeadLetterReason::Unrouted),
+            Fate::Taken(taken) => self.settlement.take(position, taken),
         }
-        if converted.resumed {
-            self.report.resume(1);
-            self.origin.settled(position, Settled::Delivered);
-        }
-        converted.full
+        full
     }
 
     async fn give_way(&mut self) {
@@ -175,68 +175,67 @@ impl<'c> Work<'c> {
         }
     }
 
-    async fn send(&mut self, batch: Batch) -> Result<(), Failure> {
-        if batch.is_empty() {
-            return Ok(());
-        }
+    async fn send(&mut self, destination: usize, batch: Batch) -> Result<(), Failure> {
         while self.on_the_way.len() >= MAX_ON_THE_WAY {
             self.settle_next().await?;
         }
         let allowance = self.budget.take(batch.bytes()).await;
-        let delivering = self.delivery.clone().deliver(batch);
+        let delivering = self.outlets[destination].delivery.clone().deliver(batch);
         self.on_the_way.spawn(async move {
             let report = delivering.await;
             drop(allowance);
-            report
+            (destination, report)
         });
         Ok(())
     }
 
     async fn settle_next(&mut self) -> Result<(), Failure> {
         let Some(ended) = self.on_the_way.join_next().await else { return Ok(()) };
-        let batch = ended.map_err(|error| task_failure(&error))?;
-        self.settle(&batch);
+        let (destination, batch) = ended.map_err(|error| task_failure(&error))?;
+        let undone = self.settle(destination, &batch);
+        if let Some(stop) = &batch.stop {
+            self.stop(destination, stop, undone);
+        }
         self.left = self.left.take().or(batch.left);
-        batch.failure.map_or(Ok(()), Err)
+        // While there is a destination that takes what is its own, the others are served before the call fails.
+        match self.undone.take_if(|_| self.outlets.iter().all(|outlet| outlet.closed)) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// A destination gets nothing more. Where it refuses us and its records have become dead letters for that, nothing is undone.
+    fn stop(&mut self, destination: usize, stop: &Stop, undone: bool) {
+        let outlet = &mut self.outlets[destination];
+        if undone {
+            outlet.closed = true;
+            self.undone.get_or_insert_with(|| stop.failure().clone());
+        }
+        if let Stop::Refused { failure, .. } = stop
+            && !undone
+            && !std::mem::replace(&mut outlet.refused, true)
+        {
+            let request_id = &self.settlement.report().request_id;
+            tracing::error!(
+                event = "destination_refused", %request_id, error_type = failure.error_type, reason = failure.message, hint = failure.hint,
+                "a destination refuses this function: its records become dead letters until that is repaired"
+            );
+        }
     }
 
     /// After a failure: what has been sent may arrive, and then it counts.
     async fn settle_what_is_on_its_way(&mut self) {
-        self.delivery.stop();
+        self.outlets.iter().for_each(|outlet| outlet.delivery.stop());
         while let Some(ended) = self.on_the_way.join_next().await {
-            if let Ok(batch) = ended {
-                self.settle(&batch);
+            if let Ok((destination, batch)) = ended {
+                self.settle(destination, &batch);
             }
         }
     }
 
-    fn settle(&mut self, batch: &BatchReport) {
-        self.report.add(batch.stats);
-        for (source, outcome) in &batch.outcomes {
-            self.settle_one(*source, *outcome);
-        }
-    }
-
-    fn settle_one(&mut self, source: Source, outcome: Outcome) {
-        match outcome {
-            Outcome::Delivered => {
-                self.report.ship();
-                self.origin.settled(source.position, Settled::Delivered);
-            }
-            Outcome::Undone => {}
-            Outcome::DeadLetter { reason, status } => self.dead_letter(source.position, Some(source.span_id), reason, Some(status)),
-        }
-    }
-
-    fn dead_letter(&mut self, position: Position, span_id: Option<SpanId>, reason: DeadLetterReason, status: Option<u16>) {
-        let letter = DeadLetter::new(self.origin.pointer(position), span_id, reason, status);
-        self.origin.settled(position, Settled::DeadLetter(reason));
-        if !self.origin.is_known() {
-            let request_id = &self.report.request_id;
-            tracing::warn!(event = "dead_letter", %request_id, members = %letter.json(), "a record cannot be delivered");
-        }
-        self.report.dead_letter(reason);
-        self.letters.add(letter);
+    fn settle(&mut self, destination: usize, batch: &BatchReport) -> bool {
+        let name = self.outlets[destination].delivery.destination_name();
+        self.settlement.settle(batch, name)
     }
 }
 

@@ -13,7 +13,8 @@ use super::function::{Answer, Function};
 use super::overlay::Overlay;
 use super::stand_in::{SlsStandIn, sls_for};
 use super::{Surroundings, Target, account, links, sample, say, told_to_end, tree};
-use crate::config::{self, Config, Variables};
+use crate::config::{self, Variables};
+use crate::delivery::destination::DestinationSettings;
 use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
 
 /// Environment of what the demo sends to a real server, so that it can be told apart and deleted.
@@ -21,6 +22,9 @@ const ENVIRONMENT: &str = "sls-to-langfuse-demo";
 
 /// Logstore of the stand-in for dead letters, whatever the user's is called.
 const DEAD_LETTERS: &str = "demo-dead-letters";
+
+const ROUTED: &str = "the demo sends to one project, and CONFIG_FILE has routes to several: unset CONFIG_FILE, and name the project by \
+                      LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY";
 
 const NEXT: &str = "Where to go next:
   make test               every test that needs only the toolchain
@@ -82,11 +86,12 @@ async fn to_emulator(program: PathBuf) -> Result<(), Ending> {
 async fn to_langfuse(program: PathBuf, around: Surroundings<'_>) -> Result<(), Ending> {
     let overlay = overlay(around.variables);
     let config = config::load(&overlay, around.files).map_err(Ending::wrong_settings)?;
-    say(&format!("Sending twelve sample logs to {}, environment {ENVIRONMENT}\n", config.langfuse.base_url))?;
-    let answer = call(program, settings(&overlay, &config)).await?;
+    let langfuse = config.destinations.first().filter(|_| !config.selection.routes.exist()).ok_or_else(|| Ending::misused(ROUTED))?;
+    say(&format!("Sending twelve sample logs to {}, environment {ENVIRONMENT}\n", langfuse.base_url))?;
+    let answer = call(program, settings(&overlay, langfuse)).await?;
     told(&answer)?;
     say("\nThe traces:")?;
-    for link in links::of(&config.langfuse, &sample::traces()).await {
+    for link in links::of(langfuse, &config.connection, &sample::traces()).await {
         say(&format!("  {link}"))?;
     }
     say(&format!("\nThe sample logs are of {}: a date filter in Langfuse may hide them. They can take a minute to appear.", sample::DAY))
@@ -129,14 +134,14 @@ fn overlay(variables: &dyn Variables) -> Overlay<'_> {
 }
 
 /// The settings for the function: every one that is set, with the keys themselves in the place of references to them.
-fn settings(overlay: &Overlay<'_>, config: &Config) -> BTreeMap<String, String> {
+fn settings(overlay: &Overlay<'_>, langfuse: &DestinationSettings) -> BTreeMap<String, String> {
     let lower = |name: &str| name.ends_with("_PROXY").then(|| name.to_ascii_lowercase());
     let names = config::settings().iter().flat_map(|setting| [Some(setting.name.to_owned()), lower(setting.name)]).flatten();
     let mut settings: BTreeMap<_, _> = names.filter_map(|name| Some((name.clone(), overlay.get(&name)?))).collect();
     settings.remove("LANGFUSE_BASE_URL");
-    settings.insert("LANGFUSE_HOST".to_owned(), config.langfuse.base_url.clone());
-    settings.insert("LANGFUSE_PUBLIC_KEY".to_owned(), config.langfuse.public_key.clone());
-    settings.insert("LANGFUSE_SECRET_KEY".to_owned(), config.langfuse.secret_key.expose().to_owned());
+    settings.insert("LANGFUSE_HOST".to_owned(), langfuse.base_url.clone());
+    settings.insert("LANGFUSE_PUBLIC_KEY".to_owned(), langfuse.public_key.clone());
+    settings.insert("LANGFUSE_SECRET_KEY".to_owned(), langfuse.secret_key.expose().to_owned());
     // Relative paths in the settings start there, or else here.
     let here = || std::env::current_dir().ok().map(|path| path.display().to_string());
     let code_path = overlay.get("FC_FUNC_CODE_PATH").filter(|path| !path.is_empty()).or_else(here);

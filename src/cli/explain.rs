@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::ending::Ending;
 use super::records::with_record;
 use super::{Surroundings, input, remark, say};
-use crate::config::{apply_parameter_member, load_trace};
+use crate::config::{apply_parameter_member, load_rules, load_trace};
 use crate::emulator::sls::LoadError;
-use crate::explain::{self, Explanation, explain, tree};
-use crate::trace::settings::TraceSettings;
+use crate::explain::{self, Explanation, explain_under, tree};
+use crate::judge::Judge;
 
 /// Arguments of `explain`.
 #[derive(Args, Debug)]
@@ -34,12 +34,14 @@ impl Explain {
         let settings = load_trace(around.variables, around.files).map_err(Ending::wrong_settings)?;
         let chosen = self.profile.as_ref().map_or(Value::Null, |name| json!({ "profile": name }));
         let settings = apply_parameter_member(&settings, &chosen).map_err(|error| Ending::misused(anyhow!(error)))?;
+        let (selection, destinations) = load_rules(around.variables, around.files).map_err(Ending::wrong_settings)?;
+        let judge = Judge { trace: &settings, selection: &selection };
         let path = input::or_stdin(self.file.clone());
         let mut lines = input::open(&path, "the log records")?;
         let (mut number, mut bad, mut said, mut line) = (0, 0, false, Vec::new());
         while lines.read_until(b'\n', &mut line).map_err(|error| input::unreadable(&path, "the log records", &error))? > 0 {
             number += 1;
-            match explained(number, &line, &settings) {
+            match explained(number, &line, &judge, &destinations) {
                 Ok(Some(explanation)) => {
                     self.print(number, &explanation, said)?;
                     said = true;
@@ -65,8 +67,8 @@ impl Explain {
 }
 
 /// What becomes of the record on a line; `None` for a blank one.
-fn explained(number: usize, line: &[u8], settings: &TraceSettings) -> Result<Option<Explanation>, String> {
+fn explained(number: usize, line: &[u8], judge: &Judge<'_>, destinations: &[String]) -> Result<Option<Explanation>, String> {
     let text = std::str::from_utf8(line).map_err(|_| format!("line {number}: not UTF-8"))?;
     let place = |LoadError::NotAnObject { column, .. }: LoadError| LoadError::NotAnObject { line: number, column }.to_string();
-    with_record(text, |record| explain(record, settings)).map_err(place)
+    with_record(text, |record| explain_under(record, judge, destinations)).map_err(place)
 }

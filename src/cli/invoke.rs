@@ -6,20 +6,22 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::Args;
 
+use super::dry_run::{self, Window};
 use super::ending::{Ending, with_hint};
 use super::overlay::Overlay;
 use super::stand_in::{SlsStandIn, sls_for};
 use super::{Surroundings, Target, input, needs, remark, say, tree};
 use crate::assembly::{self, Place};
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config, LogFormat, Problems};
 use crate::deadline::Deadline;
-use crate::delivery::destination::ProxySettings;
+use crate::delivery::connection::ProxySettings;
+use crate::delivery::destination::DestinationSettings;
 use crate::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
 use crate::handler::Handled;
 use crate::invocation::{Invocation, TriggerEvent};
 use crate::logging;
 use crate::runtime::lambda::{self, FrontEnd, InvocationError, Kind, Request};
-use crate::secret::Credentials;
+use crate::secret::{Credentials, Secret};
 use crate::sls::signing::SignatureSettings;
 
 /// The id of these calls in logs and reports.
@@ -29,11 +31,16 @@ const REQUEST_ID: &str = "command-line";
 #[derive(Args, Debug)]
 pub struct Invoke {
     /// The event, as one in events/: of an SLS trigger, or of Lambda with records in it; - is standard input
-    #[arg(long, value_name = "FILE")]
-    event: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "dry_run")]
+    pub(super) event: Option<PathBuf>,
     /// Read these logs, one JSON object a line, from a stand-in instead of SLS; the cursors of the event span all of them
     #[arg(long, value_name = "FILE.jsonl")]
-    logs: Option<PathBuf>,
+    pub(super) logs: Option<PathBuf>,
+    /// Send nothing: count what would become of the records, by outcome, rule and route, and estimate the observations of a day
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    pub(super) window: Window,
     /// Where the observations go
     #[arg(long, value_enum, default_value = "langfuse")]
     to: Target,
@@ -45,7 +52,11 @@ pub struct Invoke {
 impl Invoke {
     /// Handles the event. The report goes to stdout, everything else to stderr.
     pub async fn run(self, around: Surroundings<'_>) -> Result<(), Ending> {
-        let event = input::text(&self.event, "the event")?;
+        if self.dry_run {
+            return dry_run::run(&self, around).await;
+        }
+        let path = self.event.as_ref().ok_or_else(|| Ending::misused("name the event: --event FILE"))?;
+        let event = input::text(path, "the event")?;
         if lambda::kind(&event).is_ok_and(|kind| kind != Kind::SlsTrigger) {
             return self.run_with_lines(around, event).await;
         }
@@ -53,9 +64,6 @@ impl Invoke {
         let logs = self.logs.as_ref().map(|path| input::text(path, "the logs")).transpose()?;
         let langfuse = self.langfuse().await?;
         let mut config = configuration(around, langfuse.as_ref(), logs.is_some())?;
-        if langfuse.is_some() {
-            config.langfuse.proxies = ProxySettings::default();
-        }
         let sls = match &logs {
             Some(logs) => Some(sls_for(&parsed, logs, config.dead_letter_logstore.as_deref()).await?),
             None => None,
@@ -70,6 +78,13 @@ impl Invoke {
             remark(&format!("{}\n", tree::tree(langfuse)));
         }
         told(handled)
+    }
+
+    /// A call with this event, with the credentials of the settings.
+    pub(super) fn invocation(&self, event: String) -> Invocation {
+        let deadline = Deadline::of_call(Duration::from_secs(self.timeout));
+        let request_id = REQUEST_ID.to_owned();
+        Invocation { request_id, event: event.into(), credentials: None, region: None, deadline, own_log: None }
     }
 
     /// Handles an event of Lambda that brings its own records.
@@ -105,9 +120,18 @@ impl Invoke {
         logging::start_beside_result(&config.log, LogFormat::Human);
         let handler = assembly::handler(config, Place::Elsewhere).context("the clients cannot be set up")?;
         let deadline = Deadline::of_call(Duration::from_secs(self.timeout));
-        let request_id = REQUEST_ID.to_owned();
-        let invocation = Invocation { request_id, event: event.into(), credentials, region: None, deadline, own_log: None };
+        let invocation = Invocation { credentials, deadline, ..self.invocation(event) };
         Ok(handler.handle(&invocation).await)
+    }
+}
+
+/// The stand-in in the place of a destination: whatever the file names, nothing else is sent to.
+fn stand_in(destination: &DestinationSettings, langfuse: &LangfuseEmulator) -> DestinationSettings {
+    DestinationSettings {
+        base_url: langfuse.base_url(),
+        public_key: LangfuseWorld::PUBLIC_KEY.to_owned(),
+        secret_key: Secret::new(LangfuseWorld::SECRET_KEY),
+        ..destination.clone()
     }
 }
 
@@ -115,11 +139,21 @@ impl Invoke {
 fn configuration(around: Surroundings<'_>, langfuse: Option<&LangfuseEmulator>, has_logs: bool) -> Result<Config, Ending> {
     let own = Overlay::on(around.variables);
     let variables = langfuse.into_iter().fold(own, Overlay::with_emulator);
-    let loaded = config::load(&variables, around.files);
+    let load = if langfuse.is_some() { config::load_without_keys } else { config::load };
+    let mut config = with_sls_keys(load(&variables, around.files), Surroundings { variables: &variables, ..around }, has_logs)?;
+    if let Some(langfuse) = langfuse {
+        config.connection.proxies = ProxySettings::default();
+        config.destinations.iter_mut().for_each(|destination| *destination = stand_in(destination, langfuse));
+    }
+    Ok(config)
+}
+
+/// What was loaded, if it says how to read SLS where that is needed.
+pub(super) fn with_sls_keys(loaded: Result<Config, Problems>, around: Surroundings<'_>, has_logs: bool) -> Result<Config, Ending> {
     if has_logs {
         return loaded.map_err(Ending::wrong_settings);
     }
-    needs::sls_key(loaded, Surroundings { variables: &variables, ..around }, "; or give logs with --logs FILE.jsonl")
+    needs::sls_key(loaded, around, "; or give logs with --logs FILE.jsonl")
 }
 
 fn told(handled: Handled) -> Result<(), Ending> {

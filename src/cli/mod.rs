@@ -6,13 +6,15 @@
 //! Commands: `config`, `demo`, `doctor`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes),
 //! `input` (files), `needs` (settings that reading SLS takes), `output` (lines that are safe on a terminal), `overlay` (settings that a
 //! command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample` (what the demo sends), `records` (lines →
-//! observations), `tree` and `account` (what arrived, what was done), `links` (where to look).
+//! observations), `tree` and `account` (what arrived, what was done), `links` (where to look). `dry_run`, `moment` and `survey_words` belong
+//! to an `invoke` that sends nothing.
 
 mod account;
 mod arguments;
 mod config;
 mod demo;
 mod doctor;
+mod dry_run;
 mod emulate;
 mod ending;
 mod explain;
@@ -21,6 +23,7 @@ mod id;
 mod input;
 mod invoke;
 mod links;
+mod moment;
 mod needs;
 mod output;
 mod overlay;
@@ -28,6 +31,7 @@ mod records;
 mod replay;
 mod sample;
 mod stand_in;
+mod survey_words;
 mod tree;
 
 use std::ffi::OsString;

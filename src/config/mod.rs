@@ -13,6 +13,7 @@ mod file;
 mod log;
 mod nearest;
 mod not_yet;
+mod parameter_filter;
 mod parameters;
 mod platform;
 mod problem;
@@ -30,7 +31,7 @@ use std::time::Duration;
 pub use effective::{Effective, EffectiveKey, Value, effective, effective_tables};
 pub use example::example;
 pub use log::{LogFormat, LogSettings};
-pub use parameters::{ParameterError, apply_parameter_member, apply_parameters};
+pub use parameters::{ParameterError, apply_parameter_member, apply_parameters, filter_of_parameter_member};
 pub use platform::{Platform, platform};
 pub use problem::{Place, Problem, Problems};
 pub use schema::schema;
@@ -39,18 +40,24 @@ pub use table::settings;
 pub use tables::{Entry, Form, Key, Member, Need, Node, Shape, TableKind, Text, tables};
 pub use variables::{FileSystem, Files, ProcessEnvironment, Variables};
 
+use crate::delivery::connection::ConnectionSettings;
 use crate::delivery::destination::DestinationSettings;
 use crate::secret::Credentials;
+use crate::select::Selection;
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::signing::SignatureSettings;
 use crate::trace::settings::TraceSettings;
-use reader::Reader;
+use reader::{LangfuseKeys, Reader};
 
 /// Everything that was decided for this process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// The Langfuse project.
-    pub langfuse: DestinationSettings,
+    /// The Langfuse projects, by the numbers that routes have for them; at least one.
+    pub destinations: Vec<DestinationSettings>,
+    /// Which records go where.
+    pub selection: Selection,
+    /// The way to them.
+    pub connection: ConnectionSettings,
     /// Which SLS endpoints are trusted.
     pub endpoint: EndpointSettings,
     /// How SLS requests are signed.
@@ -76,6 +83,37 @@ pub fn load(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Prob
     let mut reader = Reader::open(variables, files);
     match sections::config(&mut reader) {
         Some(config) if reader.is_content() => Ok(config),
+        _ => Err(reader.into_problems()),
+    }
+}
+
+/// As [`load`], for a run that sends nothing: keys of Langfuse projects are not looked at, and neither they nor an address need be set. The
+/// destinations can be named and counted, not sent to.
+///
+/// # Errors
+/// [`Problems`]: everything else that is wrong.
+pub fn load_without_keys(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Problems> {
+    let mut reader = Reader::open(variables, files);
+    reader.langfuse_keys = LangfuseKeys::NotNeeded;
+    match sections::config(&mut reader) {
+        Some(config) if reader.is_content() => Ok(config),
+        _ => Err(reader.into_problems()),
+    }
+}
+
+/// Reads only what decides which records go where, and the names that routes have numbers for: no keys, and nothing is said about other
+/// settings.
+///
+/// # Errors
+/// [`Problems`]: everything that is wrong among these tables and in the file.
+pub fn load_rules(variables: &dyn Variables, files: &dyn Files) -> Result<(Selection, Vec<String>), Problems> {
+    let mut reader = Reader::open(variables, files);
+    reader.langfuse_keys = LangfuseKeys::NotNeeded;
+    match sections::destinations(&mut reader) {
+        (Some(destinations), selection) if reader.is_content() => {
+            let name = |one: &DestinationSettings| one.name.clone().unwrap_or_else(|| tables::DEFAULT_DESTINATION.to_owned());
+            Ok((selection, destinations.iter().map(name).collect()))
+        }
         _ => Err(reader.into_problems()),
     }
 }
@@ -144,11 +182,11 @@ mod tests {
     #[test]
     fn three_settings_are_enough_and_the_rest_are_the_defaults_of_the_contract() {
         let config = loaded(&[]);
-        assert_eq!(config.langfuse.base_url, "https://langfuse.example");
-        assert_eq!((config.langfuse.public_key.as_str(), config.langfuse.secret_key.expose()), ("pk-lf-1", "sk-lf-1"));
-        assert_eq!(config.langfuse.request_timeout, Duration::from_secs(30));
-        assert_eq!((config.langfuse.api, config.langfuse.compression), (IngestionApi::Auto, Compression::Gzip));
-        assert!(config.langfuse.extra_roots.is_empty());
+        assert_eq!(config.destinations[0].base_url, "https://langfuse.example");
+        assert_eq!((config.destinations[0].public_key.as_str(), config.destinations[0].secret_key.expose()), ("pk-lf-1", "sk-lf-1"));
+        assert_eq!(config.destinations[0].request_timeout, Duration::from_secs(30));
+        assert_eq!((config.destinations[0].api, config.destinations[0].compression), (IngestionApi::Auto, Compression::Gzip));
+        assert!(config.connection.extra_roots.is_empty());
         assert_eq!(config.endpoint, EndpointSettings::default());
         assert_eq!(config.signature, SignatureSettings::default());
         assert_eq!(config.trace, TraceSettings::default());
@@ -195,9 +233,9 @@ mod tests {
             ("RUST_LOG", "debug"),
             ("TZ", "Asia/Shanghai"),
         ]);
-        assert_eq!(config.langfuse.base_url, "http://10.0.0.1:3000/langfuse");
-        assert_eq!(config.langfuse.request_timeout, Duration::from_millis(2500));
-        assert_eq!((config.langfuse.api, config.langfuse.compression), (IngestionApi::Otlp, Compression::None));
+        assert_eq!(config.destinations[0].base_url, "http://10.0.0.1:3000/langfuse");
+        assert_eq!(config.destinations[0].request_timeout, Duration::from_millis(2500));
+        assert_eq!((config.destinations[0].api, config.destinations[0].compression), (IngestionApi::Otlp, Compression::None));
         let prices = PriceSettings {
             region: Region::Intl,
             cny_per_usd: 7.25,
@@ -277,7 +315,7 @@ mod tests {
         let files = disk(&[("all.toml", &text), ("prices.toml", PRICES), ("/code/private-ca.pem", certificates::tests::PRIVATE_CA)]);
         let config = load(&environment(&[("CONFIG_FILE", "all.toml")]), &files).unwrap();
         assert_eq!(config.endpoint.allowed_hosts, ["sls.example.com", "10.0.0.8"]);
-        assert_eq!(config.langfuse.extra_roots.len(), 1);
+        assert_eq!(config.connection.extra_roots.len(), 1);
         assert!(config.trace.prices.price("my-model").is_some() && config.trace.prices.price("my-chat").is_some());
         assert_eq!(config.credentials.unwrap().access_key_id, "your-access-key-id");
     }
@@ -375,9 +413,9 @@ mod tests {
     #[test]
     fn either_name_of_the_host_will_do_and_both_must_agree() {
         let alone = load(&with(&[("LANGFUSE_HOST", ""), ("LANGFUSE_BASE_URL", "https://other.example/")]), &Disk::new()).unwrap();
-        assert_eq!(alone.langfuse.base_url, "https://other.example");
+        assert_eq!(alone.destinations[0].base_url, "https://other.example");
         let same = loaded(&[("LANGFUSE_BASE_URL", "HTTPS://Langfuse.example:443/")]);
-        assert_eq!(same.langfuse.base_url, "https://langfuse.example");
+        assert_eq!(same.destinations[0].base_url, "https://langfuse.example");
         let expected = "LANGFUSE_BASE_URL (environment): must equal LANGFUSE_HOST where both are set; one of the two is enough; \
                         example: LANGFUSE_BASE_URL=https://cloud.langfuse.com";
         assert_eq!(refused(&[("LANGFUSE_BASE_URL", "https://other.example")]), [expected]);
@@ -408,7 +446,10 @@ mod tests {
             ("ALIBABA_CLOUD_SECURITY_TOKEN", "env:OTHER"),
         ]);
         let config = load(&variables, &files).unwrap();
-        assert_eq!((config.langfuse.public_key.as_str(), config.langfuse.secret_key.expose()), ("from-variable", "from-file"));
+        assert_eq!(
+            (config.destinations[0].public_key.as_str(), config.destinations[0].secret_key.expose()),
+            ("from-variable", "from-file")
+        );
         let credentials = config.credentials.unwrap();
         assert_eq!((credentials.access_key_id.as_str(), credentials.access_key_secret.expose()), ("id", "from-file"));
         assert_eq!(credentials.security_token.unwrap().expose(), "from-variable");
@@ -456,7 +497,7 @@ mod tests {
     #[test]
     fn a_proxy_is_a_url_or_a_host_and_port() {
         for good in ["http://proxy:3128", "https://user:pass@proxy.example.com", "proxy.example.com:3128"] {
-            assert!(loaded(&[("HTTPS_PROXY", good)]).langfuse.proxies.https.is_some(), "{good}");
+            assert!(loaded(&[("HTTPS_PROXY", good)]).connection.proxies.https.is_some(), "{good}");
         }
         for bad in ["::garbage", "socks5://proxy:1080", "http://"] {
             assert!(refused(&[("HTTPS_PROXY", bad)])[0].starts_with("HTTPS_PROXY (environment): must be"), "{bad}");

@@ -4,7 +4,7 @@
 //! its line here goes, and nothing else in `config` changes.
 
 /// Keys of a trigger's `functionParameter`.
-const PARAMETERS: &[&str] = &["filter"];
+const PARAMETERS: &[&str] = &[];
 
 /// True if the key is in the contract but refused by this version.
 pub(super) fn refuses_parameter(key: &str) -> bool {

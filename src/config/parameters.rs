@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::not_yet;
 use super::rules::{self, Rule};
+use super::{not_yet, parameter_filter};
+use crate::select::Conditions;
 use crate::trace::mapping::Mapping;
 use crate::trace::settings::TraceSettings;
 
-const ALLOWED: &str = "environment, release, version, tags, sample_rate, profile";
+const ALLOWED: &str = "environment, release, version, tags, sample_rate, filter, profile";
 
 /// Each observation carries all of them, so a call must not bring any number.
 const MOST_TAGS: usize = 50;
@@ -62,6 +63,7 @@ pub fn apply_parameters(trace: &TraceSettings, parameters: &Map<String, Value>) 
                 settings.profile = Some(text(value).to_owned());
             }),
             "sample_rate" => sample_rate(value).map(|rate| settings.sample_rate = rate),
+            "filter" => parameter_filter::filter(value).map(|_| ()),
             other => return Err(refused(other)),
         };
         outcome.map_err(|rule| ParameterError::Value { key: key.clone(), rule })?;
@@ -79,6 +81,15 @@ pub fn apply_parameter_member(trace: &TraceSettings, member: &Value) -> Result<T
         Value::Object(parameters) => apply_parameters(trace, parameters),
         _ => Err(ParameterError::NotAnObject),
     }
+}
+
+/// What the call's own filter asks for: a record must meet all conditions of one of these. `None`: the call has no filter.
+///
+/// # Errors
+/// [`ParameterError::Value`], when the filter breaks its rule.
+pub fn filter_of_parameter_member(member: &Value) -> Result<Option<Vec<Conditions>>, ParameterError> {
+    let Some(value) = member.get("filter") else { return Ok(None) };
+    parameter_filter::filter(value).map(Some).map_err(|rule| ParameterError::Value { key: "filter".to_owned(), rule })
 }
 
 /// What is not text becomes the empty text, which every rule refuses.
@@ -167,14 +178,19 @@ mod tests {
         for key in ["langfuse_host", "LANGFUSE_HOST", "sls_endpoint", "enabled", "ownership", "content_policy", "Environment"] {
             assert_eq!(apply(&json!({ key: "x" })), Err(ParameterError::NotAllowed { key: key.into() }), "{key}");
         }
-        let expected = "functionParameter langfuse_host is not allowed; it may hold environment, release, version, tags, sample_rate, profile, \
-                        everything else is a setting of the function";
+        let expected = "functionParameter langfuse_host is not allowed; it may hold environment, release, version, tags, sample_rate, filter, \
+                        profile, everything else is a setting of the function";
         assert_eq!(apply(&json!({"langfuse_host": "https://evil.example"})).unwrap_err().to_string(), expected);
     }
 
     #[test]
-    fn keys_of_a_later_version_are_refused_as_such() {
-        assert_eq!(apply(&json!({"filter": "x"})), Err(ParameterError::NotSupported { key: "filter".into() }));
+    fn the_filter_of_a_call_is_handed_over_apart_from_how_its_traces_look() {
+        let member = json!({"filter": {"consumer": "team-a"}, "release": "r2"});
+        assert_eq!(apply(&member).unwrap().release.as_deref(), Some("r2"));
+        assert_eq!(filter_of_parameter_member(&member).unwrap().map(|alternatives| alternatives.len()), Some(1));
+        assert_eq!(filter_of_parameter_member(&json!({"release": "r2"})), Ok(None));
+        assert_eq!(filter_of_parameter_member(&Value::Null), Ok(None));
+        assert!(matches!(filter_of_parameter_member(&json!({"filter": 1})), Err(ParameterError::Value { .. })));
     }
 
     #[test]
@@ -208,6 +224,7 @@ mod tests {
             json!({"sample_rate": 1.5}),
             json!({"sample_rate": true}),
             json!({"sample_rate": "all"}),
+            json!({"filter": "consumer"}),
         ];
         for member in wrong {
             assert!(matches!(apply(&member), Err(ParameterError::Value { .. })), "{member}");

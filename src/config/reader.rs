@@ -16,6 +16,15 @@ use super::variables::{Files, Variables};
 /// Longest refused word of a closed list that is shown. All such words are shorter, all keys are longer.
 const LONGEST_SHOWN_WORD: usize = 16;
 
+/// Whether the keys and the address of a Langfuse project must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LangfuseKeys {
+    /// They must, and are read.
+    Needed,
+    /// They are not looked at.
+    NotNeeded,
+}
+
 /// The settings of one start, while they are read.
 pub(super) struct Reader<'a> {
     variables: &'a dyn Variables,
@@ -24,13 +33,15 @@ pub(super) struct Reader<'a> {
     /// What `CONFIG_TOML` holds. It goes before the file.
     inline: FileSettings,
     problems: Problems,
+    /// Whether this start will send anything.
+    pub(super) langfuse_keys: LangfuseKeys,
 }
 
 impl<'a> Reader<'a> {
     /// Reads the text in `CONFIG_TOML` and the file that `CONFIG_FILE` names, if any.
     pub(super) fn open(variables: &'a dyn Variables, files: &'a dyn Files) -> Self {
         let (file, inline) = (FileSettings::default(), FileSettings::default());
-        let mut reader = Self { variables, files, file, inline, problems: Problems::default() };
+        let mut reader = Self { variables, files, file, inline, problems: Problems::default(), langfuse_keys: LangfuseKeys::Needed };
         if let Some(path) = reader.variable(table::CONFIG_FILE.name) {
             reader.file = match reader.read_text(Path::new(&path)) {
                 Ok(text) => FileSettings::parse(&text, |line| Place::File { line }),
@@ -49,6 +60,11 @@ impl<'a> Reader<'a> {
     /// Everything that was wrong.
     pub(super) fn into_problems(self) -> Problems {
         self.problems
+    }
+
+    /// How much was wrong so far.
+    pub(super) fn count_problems(&self) -> usize {
+        self.problems.iter().count()
     }
 
     /// True if nothing was wrong so far.
@@ -112,7 +128,6 @@ impl<'a> Reader<'a> {
         if inline.is_empty() { of(&self.file) } else { inline }
     }
 
-    #[allow(dead_code, reason = "the first tables with single values that have a rule are those of routes and masking")]
     /// The text, word or number under a key of a table, judged by a rule. None if it is not there, or broke its rule, which is then recorded.
     pub(super) fn text<T>(&mut self, entry: &Entry, key: &str, rule: impl FnOnce(&str) -> Result<T, Rule>) -> Option<T> {
         let text = entry.text(key)?;

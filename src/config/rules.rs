@@ -45,6 +45,12 @@ pub(super) fn share(text: &str) -> Result<f64, Rule> {
     share.ok_or_else(|| "must be a number from 0 to 1".into())
 }
 
+/// Any number.
+pub(super) fn number(text: &str) -> Result<f64, Rule> {
+    let number = text.replace('_', "").parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or_else(|| "must be a number".into())
+}
+
 /// CNY for one USD. The reverse rate, a common mistake, lies below 1.
 pub(super) fn cny_per_usd(text: &str) -> Result<f64, Rule> {
     let rate = text.parse().ok().filter(|rate| (1.0..=100.0).contains(rate));

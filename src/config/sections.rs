@@ -5,25 +5,34 @@
 
 use std::sync::Arc;
 
-use super::reader::Reader;
+use super::reader::{LangfuseKeys, Reader};
 use super::setting::Setting;
 use super::tables::dialect::dialects;
+use super::tables::filter::filter;
 use super::tables::mapping::mappings;
 use super::tables::masking;
+use super::tables::routing::{Inherited, Routing};
+use super::tables::sampling::sampling;
 use super::{Config, LogFormat, LogSettings};
 use super::{certificates, log, rules, table};
-use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi, ProxySettings};
+use crate::delivery::connection::{ConnectionSettings, ProxySettings};
+use crate::delivery::destination::{Compression, DestinationSettings, IngestionApi};
 use crate::masking::{ContentPolicy, ContentSettings};
 use crate::secret::{Credentials, Secret};
+use crate::select::{Routes, Selection};
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::sign::SignatureVersion;
 use crate::sls::signing::SignatureSettings;
 use crate::trace::prices::{PriceBook, PriceSettings, Region};
 use crate::trace::settings::{JoinUsage, Ownership, TraceSettings};
 
+/// The address of a destination that nothing is sent to: a name that exists nowhere (RFC 2606).
+const NOWHERE: &str = "https://langfuse.invalid";
+
 /// Everything; None if something was wrong.
 pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
-    let langfuse = destination(reader);
+    let (destinations, selection) = destinations(reader);
+    let connection = connection(reader);
     let endpoint = endpoint(reader);
     let signature = signature(reader);
     let trace = trace(reader);
@@ -32,7 +41,9 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     let credentials = credentials(reader);
     let log = log_settings(reader);
     Some(Config {
-        langfuse: langfuse?,
+        destinations: destinations?,
+        selection,
+        connection,
         endpoint: endpoint?,
         signature: signature?,
         trace: trace?,
@@ -43,27 +54,67 @@ pub(super) fn config(reader: &mut Reader<'_>) -> Option<Config> {
     })
 }
 
-fn destination(reader: &mut Reader<'_>) -> Option<DestinationSettings> {
+/// Which records are wanted, and which share of them; no routes.
+fn selection(reader: &mut Reader<'_>) -> Selection {
+    Selection { filter: filter(reader), sampling: sampling(reader), routes: Routes::default() }
+}
+
+/// The destination of the settings without a table, where records may go there, then those of the tables; and which records go where.
+pub(super) fn destinations(reader: &mut Reader<'_>) -> (Option<Vec<DestinationSettings>>, Selection) {
+    let routing = Routing::open(reader);
+    let inherited = inherited(reader);
+    let all_set = [&table::LANGFUSE_PUBLIC_KEY, &table::LANGFUSE_SECRET_KEY].iter().all(|setting| reader.place(setting).is_some());
+    // One that stands there beside the routes is judged too, though nothing is sent to it.
+    let default = match routing.needs_default() {
+        true => Some(default_destination(reader, inherited)),
+        false if all_set => {
+            default_destination(reader, inherited);
+            None
+        }
+        false => None,
+    };
+    let mut selection = selection(reader);
+    let Some(inherited) = inherited else { return (None, selection) };
+    let mut all: Vec<_> = default.iter().flatten().cloned().collect();
+    all.extend(routing.destinations(reader, inherited));
+    selection.routes = routing.routes(reader, &all);
+    ((!all.is_empty()).then_some(all), selection)
+}
+
+fn default_destination(reader: &mut Reader<'_>, inherited: Option<Inherited>) -> Option<DestinationSettings> {
+    if reader.langfuse_keys == LangfuseKeys::NotNeeded {
+        return keyless_destination(reader, inherited?);
+    }
     let base_url = base_url(reader);
     let public_key = reader.secret(&table::LANGFUSE_PUBLIC_KEY, rules::public_key);
     let secret_key = reader.secret(&table::LANGFUSE_SECRET_KEY, rules::key);
+    let Inherited { request_timeout, api, compression } = inherited?;
+    let (base_url, public_key, secret_key) = (base_url?, public_key?, Secret::new(secret_key?));
+    Some(DestinationSettings { name: None, base_url, public_key, secret_key, request_timeout, api, compression })
+}
+
+/// The default destination of a run that sends nothing.
+fn keyless_destination(reader: &mut Reader<'_>, inherited: Inherited) -> Option<DestinationSettings> {
+    let is_set = [&table::LANGFUSE_HOST, &table::LANGFUSE_BASE_URL].iter().any(|setting| reader.place(setting).is_some());
+    let base_url = if is_set { base_url(reader)? } else { NOWHERE.to_owned() };
+    let Inherited { request_timeout, api, compression } = inherited;
+    let (public_key, secret_key) = (String::new(), Secret::new(""));
+    Some(DestinationSettings { name: None, base_url, public_key, secret_key, request_timeout, api, compression })
+}
+
+/// What holds for every destination that says nothing else.
+fn inherited(reader: &mut Reader<'_>) -> Option<Inherited> {
     let request_timeout = reader.value(&table::LANGFUSE_SDK_TIMEOUT, rules::seconds);
     let apis = [("auto", IngestionApi::Auto), ("otlp", IngestionApi::Otlp), ("batch", IngestionApi::Batch)];
     let api = reader.choice(&table::LANGFUSE_INGESTION, &apis);
     let compressions = [("gzip", Compression::Gzip), ("none", Compression::None)];
     let compression = reader.choice(&table::OTEL_EXPORTER_OTLP_COMPRESSION, &compressions);
+    Some(Inherited { request_timeout: request_timeout?, api: api?, compression: compression? })
+}
+
+fn connection(reader: &mut Reader<'_>) -> ConnectionSettings {
     let extra_roots = reader.content(&table::SSL_CERT_FILE, certificates::roots);
-    let proxies = proxies(reader);
-    Some(DestinationSettings {
-        base_url: base_url?,
-        public_key: public_key?,
-        secret_key: Secret::new(secret_key?),
-        request_timeout: request_timeout?,
-        api: api?,
-        compression: compression?,
-        extra_roots: extra_roots.unwrap_or_default(),
-        proxies,
-    })
+    ConnectionSettings { extra_roots: extra_roots.unwrap_or_default(), proxies: proxies(reader) }
 }
 
 fn proxies(reader: &mut Reader<'_>) -> ProxySettings {

@@ -55,8 +55,8 @@ table! {
         "false: records are counted as skipped and not delivered, and the position moves on (to pause, disable the trigger instead)",
         "设为 false 时，日志计为跳过且不投递，消费位点继续前进（如需暂停，请停用触发器）";
     LANGFUSE_SAMPLE_RATE: Kind::Number, Unset::Default("1.0"), Anywhere, "0.25",
-        "Share of traces to deliver, 0 to 1, decided by the trace id as the Langfuse SDKs do",
-        "投递的 trace 比例，取值 0 到 1，与 Langfuse SDK 一样按 trace id 决定";
+        "Share of traces to deliver, 0 to 1, decided by the trace id as the Langfuse SDKs do; errors, refusals and slow calls of own traces are always delivered",
+        "投递的 trace 比例，取值 0 到 1，与 Langfuse SDK 一样按 trace id 决定；自有 trace 中的错误、被拒绝的调用与慢调用始终投递";
     LANGFUSE_TRACING_ENVIRONMENT: Kind::Text, Unset::Nothing, Anywhere, "production",
         "Environment shown in Langfuse; none: Langfuse's default",
         "在 Langfuse 中显示的环境名；不设置则使用 Langfuse 的默认值";

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::answer::NoAnswer;
 use super::call::{CallDelivery, Sent};
-use super::failures;
 use super::job::{Job, LastAttempt, Shipment};
 use super::verdict::Verdict;
+use super::{Stop, failures};
 use crate::error::Failure;
 
 /// How long the answer to an empty request may take.
@@ -47,7 +47,7 @@ impl CallDelivery {
     }
 
     /// A request that was not answered in time: if the destination has answered nothing in this call, an empty request tells whether it is down.
-    pub(super) async fn timed_out(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+    pub(super) async fn timed_out(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
         if !self.state.healthy.load(Relaxed) && !self.deadline.left().is_zero() {
             self.probe(shipment).await?;
         }

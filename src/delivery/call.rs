@@ -3,7 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -17,7 +17,7 @@ use super::memory::RangeKey;
 use super::request::{self, Body, NoBody};
 use super::route::Route;
 use super::verdict::{Verdict, verdict, verdict_of_silence};
-use super::{BatchReport, DeadLetterReason, Outcome, backoff, breaker, failures};
+use super::{BatchReport, DeadLetterReason, Outcome, Stop, backoff, breaker, failures};
 use crate::deadline::Deadline;
 use crate::error::Failure;
 use crate::export::batch::Batch;
@@ -44,8 +44,10 @@ pub(super) struct State {
     pub(super) healthy: AtomicBool,
     /// Requests that used up their attempts since something was accepted.
     pub(super) fruitless: AtomicU32,
-    /// A request failed for good in this call: further ones would only cost time.
+    /// Further requests of this call would only cost time.
     pub(super) stopped: AtomicBool,
+    /// Because a request failed for this reason, the first one in this call.
+    pub(super) reason: OnceLock<Stop>,
     /// Whether the destination answers at all, where that was asked.
     pub(super) alive: OnceCell<Result<(), Failure>>,
     /// The API of this call, once it is decided, and what else there is.
@@ -71,6 +73,11 @@ impl CallDelivery {
         Self { destination, deadline, state: Arc::default(), range, gives_up }
     }
 
+    /// The name of the destination, where it has one.
+    pub fn destination_name(&self) -> Option<&str> {
+        self.destination.settings().name.as_deref()
+    }
+
     /// Asks the destination what it is, where that decides the API, so that the answer is there when the first batch is.
     pub async fn prepare(&self) {
         if self.destination.paused().is_none() {
@@ -90,28 +97,22 @@ impl CallDelivery {
         self.destination.accepted().forget_before(&self.range, group);
     }
 
-    /// Begins no further request and no further attempt of this call; what is on its way is still waited for.
-    pub fn stop(&self) {
-        self.state.stopped.store(true, Relaxed);
-    }
-
     /// Sends a batch and settles every observation in it.
     pub async fn deliver(self, batch: Batch) -> BatchReport {
         let mut shipment = Shipment::new(&batch);
-        if let Some((block, left)) = self.destination.paused() {
-            return shipment.report(Some(failures::paused(&self.destination, &block, left)));
+        if let Err(stop) = self.may_go_on() {
+            return shipment.report(Some(self.stopped_for(stop)));
         }
         let mut jobs = VecDeque::from([Job::first(0..batch.len(), self.route().await.api)]);
         if let Err(failure) = self.check(&mut shipment).await {
-            return shipment.report(Some(failure));
+            return shipment.report(Some(self.stopped_for(failure.into())));
         }
         while let Some(job) = jobs.pop_front() {
             match self.work_off(&mut shipment, job).await {
                 Ok(more) => enqueue(&mut jobs, more),
-                Err(failure) => {
-                    self.stop();
+                Err(stop) => {
                     self.suspect_if_silent();
-                    return shipment.report(Some(failure));
+                    return shipment.report(Some(self.stopped_for(stop)));
                 }
             }
         }
@@ -119,7 +120,7 @@ impl CallDelivery {
     }
 
     /// Sends one job, settles what its answer settles, and returns what is still to be done.
-    async fn work_off(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+    async fn work_off(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
         self.wait_before(shipment, &job).await?;
         match self.send(shipment, &job, self.deadline.left()).await {
             Sent::Settled(results) => self.settle(shipment, &job, &results).await,
@@ -133,11 +134,11 @@ impl CallDelivery {
             Sent::Whole(status, Verdict::TooLarge) => self.shrink(shipment, job, status).await,
             Sent::Whole(status, Verdict::Refused) => self.give_up(shipment, job, DeadLetterReason::Refused, status).await,
             Sent::Whole(status, Verdict::Blocked(block)) => self.detour(job, status, &block).await,
-            Sent::Unreadable => Err(failures::unreadable()),
+            Sent::Unreadable => Err(failures::unreadable().into()),
         }
     }
 
-    async fn unanswered(&self, shipment: &mut Shipment<'_>, job: Job, reason: NoAnswer) -> Result<Vec<Job>, Failure> {
+    async fn unanswered(&self, shipment: &mut Shipment<'_>, job: Job, reason: NoAnswer) -> Result<Vec<Job>, Stop> {
         match verdict_of_silence(reason) {
             Verdict::Blocked(block) => self.detour(job, 0, &block).await,
             _ if reason == NoAnswer::TimedOut => self.timed_out(shipment, job).await,
@@ -146,13 +147,13 @@ impl CallDelivery {
     }
 
     /// Settles an answer that speaks of each observation.
-    async fn settle(&self, shipment: &mut Shipment<'_>, job: &Job, results: &[ObservationResult]) -> Result<Vec<Job>, Failure> {
+    async fn settle(&self, shipment: &mut Shipment<'_>, job: &Job, results: &[ObservationResult]) -> Result<Vec<Job>, Stop> {
         let otlp = self.route().await.plan.after_events_only();
         if results.contains(&ObservationResult::EventsOnly) {
             self.destination.forget_version().await;
             match otlp {
                 Some(api) => self.change_api(api),
-                None => return Err(failures::events_only(&self.destination)),
+                None => return Err(Stop::Refused { status: 207, failure: failures::events_only(&self.destination) }),
             }
         }
         let mut jobs = Vec::new();
@@ -163,7 +164,7 @@ impl CallDelivery {
     }
 
     /// One more attempt, or what becomes of a job that has used up its attempts.
-    pub(super) async fn retried(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+    pub(super) async fn retried(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
         match job.is_exhausted() {
             false => Ok(vec![job]),
             true => self.isolate(shipment, job).await,
@@ -171,17 +172,15 @@ impl CallDelivery {
     }
 
     /// Waits as long as an attempt must wait, or says why there is none.
-    async fn wait_before(&self, shipment: &mut Shipment<'_>, job: &Job) -> Result<(), Failure> {
+    async fn wait_before(&self, shipment: &mut Shipment<'_>, job: &Job) -> Result<(), Stop> {
+        self.may_go_on()?;
         if self.state.stopped.load(Relaxed) {
-            return Err(failures::exhausted(&self.destination, job.last, job.attempt));
-        }
-        if let Some((block, left)) = self.destination.paused() {
-            return Err(failures::paused(&self.destination, &block, left));
+            return Err(failures::exhausted(&self.destination, job.last, job.attempt).into());
         }
         let Some(failed_before) = job.attempt.checked_sub(1) else { return Ok(()) };
         let wait = backoff::wait(failed_before, job.asked, fastrand::f64());
         if !breaker::is_worth(wait, job.last) || !self.deadline.sleep(wait).await {
-            return Err(failures::too_long_a_wait(&self.destination, job.last, wait));
+            return Err(failures::too_long_a_wait(&self.destination, job.last, wait).into());
         }
         shipment.stats.waited += wait;
         Ok(())

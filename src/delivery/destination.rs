@@ -17,7 +17,6 @@ use super::request::Body;
 use super::verdict::Block;
 use crate::export::server_version::{HEALTH_PATH, ServerVersion};
 use crate::secret::Secret;
-use crate::tls;
 
 /// `LANGFUSE_INGESTION`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,9 +40,12 @@ pub enum Compression {
     None,
 }
 
-/// What the operator says about one Langfuse project.
+/// What the operator says about one Langfuse project. The names are those of the settings without sections; a section
+/// `[destination.NAME]` has its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationSettings {
+    /// Name of its section; `None`: the settings without a section.
+    pub name: Option<String>,
     /// `LANGFUSE_HOST` or `LANGFUSE_BASE_URL`: scheme, host, optional port and path prefix; no trailing slash.
     pub base_url: String,
     /// `LANGFUSE_PUBLIC_KEY`.
@@ -56,39 +58,6 @@ pub struct DestinationSettings {
     pub api: IngestionApi,
     /// `OTEL_EXPORTER_OTLP_COMPRESSION`.
     pub compression: Compression,
-    /// `SSL_CERT_FILE`: further trusted roots as DER, beside the bundled ones.
-    pub extra_roots: Vec<Vec<u8>>,
-    /// The way to it.
-    pub proxies: ProxySettings,
-}
-
-/// The proxies between us and a destination, as in `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`: URLs, which may hold passwords.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProxySettings {
-    /// For https.
-    pub https: Option<Secret>,
-    /// For http.
-    pub http: Option<Secret>,
-    /// For both, where there is none of its own.
-    pub all: Option<Secret>,
-    /// Hosts that are reached directly, separated by commas.
-    pub except: Option<String>,
-}
-
-/// The library's way from a URL to a proxy of one kind.
-type MakeProxy = fn(&str) -> reqwest::Result<reqwest::Proxy>;
-
-impl ProxySettings {
-    /// The proxies in the order in which they are asked.
-    fn proxies(&self) -> Result<Vec<reqwest::Proxy>, reqwest::Error> {
-        let except = || self.except.as_deref().and_then(reqwest::NoProxy::from_string);
-        let kinds: [(&Option<Secret>, MakeProxy); 3] = [
-            (&self.https, |url| reqwest::Proxy::https(url)),
-            (&self.http, |url| reqwest::Proxy::http(url)),
-            (&self.all, |url| reqwest::Proxy::all(url)),
-        ];
-        kinds.iter().filter_map(|(url, kind)| Some(kind(url.as_ref()?.expose()).map(|proxy| proxy.no_proxy(except())))).collect()
-    }
 }
 
 /// How long a warm instance leaves a destination alone that refuses it for its keys, permissions or host (`design.md` decision 5).
@@ -103,10 +72,7 @@ const UNKNOWN_VERSION_AGE: Duration = Duration::from_secs(60);
 /// How long the health page may take.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a connection may take to come about.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// One Langfuse project as a value: address, keys, connections and what is known of its state. Nothing of it is global.
+/// One Langfuse project as a value: address, keys and what is known of its state. Nothing of it is global; only connections are shared.
 #[derive(Debug)]
 pub struct Destination {
     settings: DestinationSettings,
@@ -128,38 +94,27 @@ struct KnownVersion {
 
 /// A destination that is left alone for a while, and why.
 #[derive(Clone, Debug)]
-struct Pause {
+pub struct Pause {
     until: Instant,
-    block: Block,
+    /// What stands in the way.
+    pub block: Block,
+    /// The status that told it; 0: there was no answer.
+    pub status: u16,
 }
 
-/// Why a destination could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum DestinationError {
-    /// The TLS library could not be set up.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
-    /// The HTTP library could not be set up.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Http(#[from] reqwest::Error),
+impl Pause {
+    /// How long it still lasts.
+    pub fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
 }
 
 impl Destination {
-    /// A destination; `now` reads dates in answers.
-    ///
-    /// # Errors
-    /// When TLS or HTTP cannot be set up.
-    pub fn new(settings: DestinationSettings, now: fn() -> SystemTime) -> Result<Self, DestinationError> {
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&settings.extra_roots)?)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")));
-        // The library would read the environment by itself; configuration has read it, and judged it.
-        let http = settings.proxies.proxies()?.into_iter().fold(http.no_proxy(), reqwest::ClientBuilder::proxy).build()?;
+    /// A destination that is spoken to through `http` and is one of `among`, which share the memory of what was accepted; `now` reads
+    /// dates in answers.
+    pub fn new(settings: DestinationSettings, http: reqwest::Client, among: usize, now: fn() -> SystemTime) -> Self {
         let authorization = basic(&settings);
-        Ok(Self {
+        Self {
             settings,
             authorization,
             http,
@@ -167,8 +122,8 @@ impl Destination {
             paused: Mutex::new(None),
             version: tokio::sync::Mutex::new(None),
             silent: AtomicBool::new(false),
-            accepted: AcceptedSpans::default(),
-        })
+            accepted: AcceptedSpans::among(among),
+        }
     }
 
     /// What the operator said about it.
@@ -265,15 +220,13 @@ impl Destination {
 
     /// Leaves the destination alone from now on: what stands in the way goes only when a person acts, and asking again would hammer a
     /// server that has said no (`design.md` decision 5).
-    pub fn pause(&self, block: &Block) {
-        *self.lock() = Some(Pause { until: Instant::now() + PAUSE, block: block.clone() });
+    pub fn pause(&self, block: &Block, status: u16) {
+        *self.lock() = Some(Pause { until: Instant::now() + PAUSE, block: block.clone(), status });
     }
 
-    /// The block for which the destination is being left alone, and for how long still.
-    pub fn paused(&self) -> Option<(Block, Duration)> {
-        let pause = self.lock().clone()?;
-        let left = pause.until.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some((pause.block, left))
+    /// Why the destination is being left alone, if it is.
+    pub fn paused(&self) -> Option<Pause> {
+        self.lock().clone().filter(|pause| !pause.left().is_zero())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Pause>> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::answer::NoAnswer;
-use super::destination::Destination;
+use super::destination::{Destination, Pause};
 use super::ingestion_plan::Api;
 use super::job::LastAttempt;
 use super::verdict::Block;
@@ -15,27 +15,32 @@ pub fn blocked(destination: &Destination, status: u16, block: &Block, api: Api) 
         0 => format!("{} could not be asked", host(destination)),
         _ => format!("{} answered {} with status {status}", host(destination), api.path()),
     };
-    Failure::new(Stage::Deliver, block.error_type(), message, hint(block, api))
+    Failure::new(Stage::Deliver, block.error_type(), message, hint(destination, block, api))
 }
 
 /// The destination is being left alone after such an answer.
-pub fn paused(destination: &Destination, block: &Block, left: Duration) -> Failure {
-    let message = format!("{} refused this function before; it is left alone for {} s more", host(destination), left.as_secs().max(1));
-    Failure::new(Stage::Deliver, block.error_type(), message, hint(block, Api::Otlp))
+pub fn paused(destination: &Destination, pause: &Pause) -> Failure {
+    let seconds = pause.left().as_secs().max(1);
+    let message = format!("{} refused this function before; it is left alone for {seconds} s more", host(destination));
+    Failure::new(Stage::Deliver, pause.block.error_type(), message, hint(destination, &pause.block, Api::Otlp))
 }
 
 /// The attempts or the time are used up.
 pub fn exhausted(destination: &Destination, last: LastAttempt, attempts: u32) -> Failure {
-    unavailable(last, format!("{} did not take a request after {attempts} attempts ({last})", host(destination)))
+    unavailable(destination, last, format!("{} did not take a request after {attempts} attempts ({last})", host(destination)))
 }
 
 /// The next attempt would have to wait longer than is worth it.
 pub fn too_long_a_wait(destination: &Destination, last: LastAttempt, wait: Duration) -> Failure {
     let seconds = wait.as_secs();
-    unavailable(last, format!("{} asks for {seconds} s before the next attempt ({last}), which this call does not wait", host(destination)))
+    unavailable(
+        destination,
+        last,
+        format!("{} asks for {seconds} s before the next attempt ({last}), which this call does not wait", host(destination)),
+    )
 }
 
-fn unavailable(last: LastAttempt, message: String) -> Failure {
+fn unavailable(destination: &Destination, last: LastAttempt, message: String) -> Failure {
     let advice = match last {
         LastAttempt::Answered(429) => "Langfuse limits this project's rate: lower the sample rate or raise the plan if it stays",
         LastAttempt::Answered(403) => "something in front of Langfuse refuses requests: look at its firewall",
@@ -43,13 +48,14 @@ fn unavailable(last: LastAttempt, message: String) -> Failure {
         LastAttempt::NoAnswer(NoAnswer::Unreachable) => "check the name in LANGFUSE_HOST, and that the function's network reaches it",
         _ => "check that Langfuse is up and reachable from the function; LANGFUSE_SDK_TIMEOUT limits each request",
     };
-    Failure::new(Stage::Deliver, "langfuse_unavailable", message, format!("nothing is lost, the trigger brings the range again; {advice}"))
+    let hint = format!("nothing is lost, the trigger brings the range again; {advice}");
+    Failure::new(Stage::Deliver, "langfuse_unavailable", message, in_names_of(destination, hint))
 }
 
 /// The operator demands the batch API, and the server stores nothing of it.
 pub fn events_only(destination: &Destination) -> Failure {
     let message = format!("{} stores nothing that comes by the batch API", host(destination));
-    Failure::new(Stage::Deliver, "langfuse_events_only", message, "set LANGFUSE_INGESTION to auto or otlp")
+    Failure::new(Stage::Deliver, "langfuse_events_only", message, in_names_of(destination, "set LANGFUSE_INGESTION to auto or otlp".into()))
 }
 
 /// An encoded observation does not read back.
@@ -58,11 +64,34 @@ pub fn unreadable() -> Failure {
 }
 
 fn host(destination: &Destination) -> String {
-    let url = reqwest::Url::parse(&destination.settings().base_url).ok();
-    format!("Langfuse at {}", url.as_ref().and_then(reqwest::Url::host_str).unwrap_or("its host"))
+    let settings = destination.settings();
+    let url = reqwest::Url::parse(&settings.base_url).ok();
+    let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or("its host");
+    match &settings.name {
+        Some(name) => format!("Langfuse at {host} (destination {name})"),
+        None => format!("Langfuse at {host}"),
+    }
 }
 
-fn hint(block: &Block, api: Api) -> String {
+/// What to do, in the names under which this destination was set.
+fn hint(destination: &Destination, block: &Block, api: Api) -> String {
+    in_names_of(destination, general_hint(block, api))
+}
+
+/// A section of the file has its own names for what the variables say.
+fn in_names_of(destination: &Destination, text: String) -> String {
+    let Some(section) = &destination.settings().name else { return text };
+    let names = [
+        ("LANGFUSE_HOST", "host"),
+        ("LANGFUSE_PUBLIC_KEY", "public_key"),
+        ("LANGFUSE_SECRET_KEY", "secret_key"),
+        ("LANGFUSE_INGESTION", "ingestion"),
+        ("LANGFUSE_SDK_TIMEOUT", "timeout"),
+    ];
+    names.iter().fold(text, |text, (variable, key)| text.replace(variable, &format!("{key} of [destination.{section}]")))
+}
+
+fn general_hint(block: &Block, api: Api) -> String {
     match (block, api) {
         (Block::Keys, _) => "check LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY, and that they belong to this host".into(),
         (Block::Permission, _) => {

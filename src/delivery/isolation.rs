@@ -7,8 +7,7 @@ use super::breaker::PROBE_TIMEOUT;
 use super::call::{CallDelivery, Sent};
 use super::job::{Job, LastAttempt, Shipment};
 use super::verdict::{Block, Verdict};
-use super::{DeadLetterReason, Outcome, failures};
-use crate::error::Failure;
+use super::{DeadLetterReason, Outcome, Stop, failures};
 
 /// How often a part of a failing request is sent: one repetition, since the whole has had all its attempts.
 const ATTEMPTS_OF_A_PART: u32 = 2;
@@ -22,7 +21,7 @@ const MAX_BELIEVED: u32 = 2;
 
 impl CallDelivery {
     /// Cuts a lone observation whose size the destination refuses, as long as there is something to cut.
-    pub(super) async fn shrink(&self, shipment: &mut Shipment<'_>, job: Job, status: u16) -> Result<Vec<Job>, Failure> {
+    pub(super) async fn shrink(&self, shipment: &mut Shipment<'_>, job: Job, status: u16) -> Result<Vec<Job>, Stop> {
         self.prove_health(shipment, &job, status).await?;
         match shipment.cut(&job) {
             true => Ok(vec![Job::first(job.run, job.api)]),
@@ -37,7 +36,7 @@ impl CallDelivery {
         job: Job,
         reason: DeadLetterReason,
         status: u16,
-    ) -> Result<Vec<Job>, Failure> {
+    ) -> Result<Vec<Job>, Stop> {
         self.prove_health(shipment, &job, status).await?;
         shipment.settle(job.run, Outcome::DeadLetter { reason, status });
         Ok(Vec::new())
@@ -47,10 +46,10 @@ impl CallDelivery {
     ///
     /// # Errors
     /// If this may be an outage: it says nothing about the content, or nobody knows whether the destination takes anything.
-    pub(super) async fn isolate(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Failure> {
+    pub(super) async fn isolate(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
         let exhausted = failures::exhausted(&self.destination, job.last, job.attempt);
         if !speaks_of_content(job.last) || self.state.stopped.load(Relaxed) || !self.takes_others(shipment, &job).await {
-            return Err(exhausted);
+            return Err(exhausted.into());
         }
         if job.run.len() > 1 {
             return Ok(job.halves().map(|half| Job { limit: ATTEMPTS_OF_A_PART, ..half }).into());
@@ -77,7 +76,7 @@ impl CallDelivery {
 
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
     /// every request never turns a whole range into dead letters.
-    async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Failure> {
+    async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Stop> {
         match self.state.healthy.load(Relaxed) {
             true => Ok(()),
             false => self.answer_to_nothing(shipment, job, refused_with).await,
@@ -85,20 +84,20 @@ impl CallDelivery {
     }
 
     /// Sends an empty request, which every destination takes that works.
-    async fn answer_to_nothing(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Failure> {
+    async fn answer_to_nothing(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Stop> {
         match self.send(shipment, &Job::first(0..0, job.api), PROBE_TIMEOUT).await {
             Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
-            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1)),
-            Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1)),
+            Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1).into()),
+            Sent::Nothing(reason) => Err(failures::exhausted(&self.destination, LastAttempt::NoAnswer(reason), 1).into()),
             Sent::Whole(status, Verdict::Blocked(block)) => Err(self.blocked(status, &block, job)),
             _ => Err(self.blocked(refused_with, &Block::Unexpected, job)),
         }
     }
 
     /// Something stands in the way of every request: the destination is left alone for a while.
-    pub(super) fn blocked(&self, status: u16, block: &Block, job: &Job) -> Failure {
-        self.destination.pause(block);
-        failures::blocked(&self.destination, status, block, job.api)
+    pub(super) fn blocked(&self, status: u16, block: &Block, job: &Job) -> Stop {
+        self.destination.pause(block, status);
+        Stop::Refused { status, failure: failures::blocked(&self.destination, status, block, job.api) }
     }
 }
 

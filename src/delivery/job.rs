@@ -9,7 +9,7 @@ use super::backoff::MAX_ATTEMPTS;
 use super::batch_answer::ObservationResult;
 use super::ingestion_plan::Api;
 use super::memory::AcceptedSpan;
-use super::{BatchReport, DeadLetterReason, Outcome, SendStats};
+use super::{BatchReport, DeadLetterReason, Outcome, SendStats, Stop};
 use crate::error::Failure;
 use crate::export::batch::Batch;
 use crate::export::cut;
@@ -156,9 +156,9 @@ impl<'b> Shipment<'b> {
     }
 
     /// What became of it.
-    pub fn report(self, failure: Option<Failure>) -> BatchReport {
+    pub fn report(self, stop: Option<Stop>) -> BatchReport {
         let outcomes = self.batch.sources().iter().copied().zip(self.outcomes).collect();
-        BatchReport { outcomes, stats: self.stats, failure, left: self.left }
+        BatchReport { outcomes, stats: self.stats, stop, left: self.left }
     }
 }
 
@@ -181,7 +181,10 @@ mod tests {
     fn batch(count: u32) -> Batch {
         let mut batch = Batch::default();
         for index in 0..count {
-            batch.push(&[0], Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]) });
+            batch.push(
+                &[0],
+                Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]), route: None, ticket: None },
+            );
         }
         batch
     }

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::trace::SpanId;
 
-/// How many span ids are remembered for all ranges together: two to four megabytes.
+/// How many span ids are remembered for all ranges and destinations together: two to four megabytes.
 const MAX_SPANS: usize = 100_000;
 
 /// An accepted observation, and the number of the log group that its record stands in, where it is known.
@@ -44,13 +44,12 @@ struct Ranges {
     held: usize,
 }
 
-impl Default for AcceptedSpans {
-    fn default() -> Self {
-        Self { ranges: Mutex::default(), limit: MAX_SPANS }
-    }
-}
-
 impl AcceptedSpans {
+    /// The memory of one of so many destinations, which have the room between them.
+    pub fn among(destinations: usize) -> Self {
+        Self { ranges: Mutex::default(), limit: MAX_SPANS / destinations.max(1) }
+    }
+
     /// Adds spans of a range. Where there is no room, the oldest ranges are forgotten first, and then nothing more is added.
     pub fn remember(&self, range: &RangeKey, spans: Vec<AcceptedSpan>) {
         let mut ranges = self.locked();
@@ -124,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_range_is_known_until_it_is_done() {
-        let memory = AcceptedSpans::default();
+        let memory = AcceptedSpans::among(1);
         memory.remember(&range("a"), spans(1..3));
         memory.remember(&range("a"), spans(2..4));
         assert_eq!(memory.of(&range("a")), ids(1..4));
@@ -135,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_lies_before_the_next_attempt_makes_room() {
-        let memory = AcceptedSpans { limit: 4, ..Default::default() };
+        let memory = AcceptedSpans::among(MAX_SPANS / 4);
         memory.remember(&range("a"), spans(1..5));
         memory.remember(&range("a"), spans(5..6));
         memory.forget_before(&range("a"), 3);
@@ -148,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_oldest_range_makes_room_and_one_range_never_grows_beyond_the_limit() {
-        let memory = AcceptedSpans { limit: 4, ..Default::default() };
+        let memory = AcceptedSpans::among(MAX_SPANS / 4);
         memory.remember(&range("a"), spans(1..4));
         memory.remember(&range("b"), spans(1..3));
         assert!(memory.of(&range("a")).is_empty());

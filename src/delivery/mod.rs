@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod batch_answer;
 mod breaker;
 pub mod call;
+pub mod connection;
 pub mod destination;
 pub mod failures;
 pub mod ingestion_plan;
@@ -15,6 +16,7 @@ pub mod job;
 pub mod memory;
 pub mod request;
 mod route;
+mod stopping;
 pub mod verdict;
 
 use std::time::Duration;
@@ -48,6 +50,8 @@ pub enum DeadLetterReason {
     Refused,
     /// Too large even when alone.
     TooLarge,
+    /// No route holds for it.
+    Unrouted,
     /// Damaged in the log: it cannot be read.
     Damaged,
     /// Kept failing alone while others were accepted, for longer than the operator waits.
@@ -56,13 +60,14 @@ pub enum DeadLetterReason {
 
 impl DeadLetterReason {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Refused, Self::TooLarge, Self::Damaged, Self::GaveUp];
+    pub const ALL: [Self; 5] = [Self::Refused, Self::TooLarge, Self::Unrouted, Self::Damaged, Self::GaveUp];
 
     /// The name in reports and dead letters.
     pub fn name(self) -> &'static str {
         match self {
             Self::Refused => "refused",
             Self::TooLarge => "too_large",
+            Self::Unrouted => "unrouted",
             Self::Damaged => "damaged",
             Self::GaveUp => "gave_up",
         }
@@ -84,6 +89,35 @@ pub struct SendStats {
     pub waited: Duration,
 }
 
+/// Why a destination gets nothing more in a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It refuses this function, whatever the record: keys, permissions, address. A person must act.
+    Refused {
+        /// HTTP status that told it; 0: there was no answer.
+        status: u16,
+        /// In words.
+        failure: Failure,
+    },
+    /// It may work later.
+    Unavailable(Failure),
+}
+
+impl Stop {
+    /// The reason in words.
+    pub fn failure(&self) -> &Failure {
+        match self {
+            Self::Refused { failure, .. } | Self::Unavailable(failure) => failure,
+        }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Unavailable(failure)
+    }
+}
+
 /// What became of a whole batch.
 #[derive(Debug)]
 pub struct BatchReport {
@@ -91,8 +125,8 @@ pub struct BatchReport {
     pub outcomes: Vec<(Source, Outcome)>,
     /// What it cost.
     pub stats: SendStats,
-    /// Why something is undone, so that no more needs to be sent.
-    pub failure: Option<Failure>,
+    /// Why nothing more needs to be sent to this destination in this call; what is undone is so for this reason.
+    pub stop: Option<Stop>,
     /// Why single observations are left undone although the destination takes others.
     pub left: Option<Failure>,
 }

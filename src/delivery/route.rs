@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{MutexGuard, PoisonError};
 
+use super::Stop;
 use super::call::CallDelivery;
 use super::ingestion_plan::{Api, IngestionPlan};
 use super::job::Job;
 use super::verdict::Block;
-use crate::error::Failure;
 
 /// The API of a call, and what else there is.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl CallDelivery {
     }
 
     /// A server without OTLP may have the batch API; everything else that blocks ends the call.
-    pub(super) async fn detour(&self, job: Job, status: u16, block: &Block) -> Result<Vec<Job>, Failure> {
+    pub(super) async fn detour(&self, job: Job, status: u16, block: &Block) -> Result<Vec<Job>, Stop> {
         let missing = *block == Block::NoEndpoint && status == 404 && job.api == Api::Otlp;
         let instead = if missing && !self.state.accepted.load(Relaxed) { self.instead_of_otlp().await } else { None };
         if let Some(api) = instead {

@@ -12,6 +12,7 @@ mod derivation;
 mod facts;
 mod influence;
 pub mod json;
+mod judged;
 mod leaving;
 mod origins;
 mod shown;
@@ -23,14 +24,16 @@ mod unused;
 #[cfg(test)]
 mod tests;
 
+use crate::judge::Judge;
 use crate::report::SkipReason;
+use crate::select::Selection;
 use crate::sls::LogRecord;
-use crate::trace::map::{is_sampled, observation};
 use crate::trace::settings::TraceSettings;
 pub use absent::Absent;
 pub use advice::Advice;
 use derivation::Made;
 use influence::Experiment;
+use judged::Ruling;
 pub use skipped::Skipped;
 use sources::Places;
 pub use unused::{Reason, Unused};
@@ -80,31 +83,25 @@ impl Attribute {
     }
 }
 
-/// Explains what becomes of a record under these settings.
+/// Explains what becomes of a record under these settings, where no rule chooses records.
 pub fn explain(record: &LogRecord<'_>, settings: &TraceSettings) -> Explanation {
-    if let Some(reason) = skip_reason(record, settings) {
-        return Explanation::Skipped(skipped::skipped(record, reason));
-    }
-    let places = Places::of(record);
-    match Experiment::of(&places, settings, origins::is_known) {
-        Some(experiment) => Explanation::Delivered(leaving::leave(delivered(&experiment), &facts::leaving(record, settings), settings)),
-        None => Explanation::Skipped(skipped::skipped(record, SkipReason::Record(crate::gateway::Skip::NotAModelCall))),
-    }
+    explain_under(record, &Judge { trace: settings, selection: &Selection::default() }, &[])
 }
 
-/// The order is that of `convert`.
-fn skip_reason(record: &LogRecord<'_>, settings: &TraceSettings) -> Option<SkipReason> {
-    if !settings.enabled {
-        return Some(SkipReason::Disabled);
-    }
-    let read = settings.dialects.read(record);
-    let parsed = read.parsed();
-    match parsed.call() {
-        Err(skip) => Some(SkipReason::Record(skip)),
-        Ok(call) => {
-            let trace_id = observation(record, &call, settings).trace_id;
-            (!is_sampled(trace_id, settings.sample_rate)).then_some(SkipReason::SampledOut)
+/// Explains what becomes of a record under these settings and rules; `destinations` are the names that routes have numbers for.
+pub fn explain_under(record: &LogRecord<'_>, judge: &Judge<'_>, destinations: &[String]) -> Explanation {
+    let remarks = match judged::ruling(record, judge, destinations) {
+        Ruling::Skipped(skipped) => return Explanation::Skipped(skipped),
+        Ruling::GoesOn(remarks) => remarks,
+    };
+    let places = Places::of(record);
+    match Experiment::of(&places, judge.trace, origins::is_known) {
+        Some(experiment) => {
+            let mut delivered = delivered(&experiment);
+            delivered.notes.extend(remarks);
+            Explanation::Delivered(leaving::leave(delivered, &facts::leaving(record, judge.trace), judge.trace))
         }
+        None => Explanation::Skipped(skipped::skipped(record, SkipReason::Record(crate::gateway::Skip::NotAModelCall))),
     }
 }
 

@@ -25,6 +25,10 @@ pub fn skipped(record: &LogRecord<'_>, reason: SkipReason) -> Skipped {
     let (why, remedies) = match reason {
         SkipReason::Record(Skip::NotAGatewayLog) => no_gateway_log(record),
         SkipReason::Record(Skip::NotAModelCall) => (no_call(record), remedies(record)),
+        SkipReason::Filtered => {
+            let why = "a filter of CONFIG_FILE does not want this record";
+            (why.to_owned(), vec!["change the [[filter]] rules".to_owned()])
+        }
         SkipReason::SampledOut => {
             let why = "LANGFUSE_SAMPLE_RATE leaves out the trace of this call";
             (why.to_owned(), vec!["raise LANGFUSE_SAMPLE_RATE".to_owned()])

@@ -21,6 +21,10 @@ pub struct Source {
     pub position: Position,
     /// The observation made of it.
     pub span_id: SpanId,
+    /// The index of the route it took; `None` where there are no routes.
+    pub route: Option<usize>,
+    /// What ties the copies of one record together, where it goes to several destinations.
+    pub ticket: Option<u32>,
 }
 
 /// Encoded observations, in order.
@@ -85,7 +89,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn source(index: u32) -> Source {
-        Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]) }
+        Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]), route: None, ticket: None }
     }
 
     #[test]

@@ -4,14 +4,15 @@ use tokio::time::Instant;
 
 use super::{Handled, Handler, all_settled, in_time, warn_if_disabled};
 use crate::deadline::Deadline;
-use crate::delivery::call::CallDelivery;
 use crate::delivery::memory::RangeKey;
 use crate::error::Failure;
 use crate::feed::{Feed, Parcels};
+use crate::judge::Judge;
 use crate::letters::Letters;
 use crate::origin::Origin;
 use crate::report::Report;
-use crate::work::{Done, Work};
+use crate::settlement::{Done, Settlement};
+use crate::work::Work;
 
 /// One call of this kind.
 pub struct LineCall {
@@ -43,12 +44,14 @@ impl Handler {
         warn_if_disabled(trace, report);
         let _turn = self.turn(call.deadline).await?;
         let feed = Feed::Parcels(call.parcels, self.pages.for_call());
-        let delivery = CallDelivery::new(self.destination.clone(), call.deadline, call.range.clone(), self.gives_up(call.newest));
+        let deliveries = self.deliveries(call.deadline, &call.range, self.gives_up(call.newest));
+        let selection = &self.settings.selection;
         let mut letters = Letters::new(None, call.deadline, self.now);
-        let work = Work::new(trace, delivery, self.batches.for_call(), Done { origin, report: &mut *report, letters: &mut letters });
+        let settlement = Settlement::new(Done { origin, report: &mut *report, letters: &mut letters }, &selection.routes);
+        let work = Work::new(settlement, Judge { trace, selection }, deliveries, self.batches.for_call());
         in_time(call.deadline, work.run(feed)).await.map_err(|ended| ended.failure(report))?;
         all_settled(report)?;
-        self.destination.accepted().forget(&call.range);
+        self.forget(&call.range);
         Ok(())
     }
 }

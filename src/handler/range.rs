@@ -6,21 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::{Handler, in_time};
 use crate::dead_letter::Pointer;
 use crate::deadline::Deadline;
-use crate::delivery::call::CallDelivery;
 use crate::delivery::memory::RangeKey;
 use crate::error::Failure;
 use crate::feed::{Feed, Piece};
 use crate::invocation::TriggerEvent;
+use crate::judge::Judge;
 use crate::letters::Letters;
 use crate::origin::{Origin, Position, Settled};
-use crate::progress::Progress;
+use crate::progress::{Progress, Saved};
 use crate::report::Report;
 use crate::resume;
+use crate::settlement::{Done, Settlement};
 use crate::sls::calls::Shard;
 use crate::sls::client::Logstore;
 use crate::sls::reader::{Range, Reader};
-use crate::trace::settings::TraceSettings;
-use crate::work::{Done, Work};
+use crate::work::Work;
 
 /// A range to be worked off.
 pub(super) struct RangeCall<'e> {
@@ -28,8 +28,8 @@ pub(super) struct RangeCall<'e> {
     pub event: &'e TriggerEvent,
     /// Where it is, with this call's credentials.
     pub shard: Shard,
-    /// How traces look.
-    pub trace: &'e TraceSettings,
+    /// What is to become of its records.
+    pub judge: Judge<'e>,
     /// When the work must be done.
     pub deadline: Deadline,
 }
@@ -48,7 +48,7 @@ impl Handler {
     pub(super) async fn run_range(&self, call: RangeCall<'_>, report: &mut Report) -> Result<(), Failure> {
         let _turn = self.turn(call.deadline).await?;
         let (key, gives_up) = (range_key(call.event), self.gives_up(call.event.cursor_time));
-        let saved = self.resumes.of(&key);
+        let saved = self.saved(&key, gives_up);
         let (mark, begin) = resume::start(&call.event.range, &saved, if gives_up { resume::From::Proof } else { resume::From::Settled });
         report.take_over(&mark.counts);
         let mut origin = RangeOrigin { event: call.event, progress: Progress::from(mark, &saved) };
@@ -57,9 +57,10 @@ impl Handler {
         let sls_requests = Arc::new(AtomicU64::new(0));
         let range = Range { begin, end: call.event.range.end.clone() };
         let reader = Reader::new(call.shard, range, self.pages.for_call(), call.deadline, sls_requests.clone());
-        let delivery = CallDelivery::new(self.destination.clone(), call.deadline, key.clone(), gives_up);
+        let deliveries = self.deliveries(call.deadline, &key, gives_up);
         let done = Done { origin: &mut origin, report: &mut *report, letters: &mut letters };
-        let work = Work::new(call.trace, delivery, self.batches.for_call(), done);
+        let settlement = Settlement::new(done, &call.judge.selection.routes);
+        let work = Work::new(settlement, call.judge, deliveries, self.batches.for_call());
         let ended = in_time(call.deadline, work.run(Feed::Shard(Box::new(reader)))).await;
 
         report.sls_requests = sls_requests.load(Relaxed) + letters.requests;
@@ -67,11 +68,17 @@ impl Handler {
         ended.map_err(|ended| ended.failure(report))
     }
 
+    /// What earlier attempts have left. Where records may be given up and there are several destinations, nothing: each of them must accept
+    /// something in this very call, and nobody knows of which page that would be.
+    fn saved(&self, key: &RangeKey, gives_up: bool) -> Saved {
+        if gives_up && self.destinations.len() > 1 { Saved::default() } else { self.resumes.of(key) }
+    }
+
     /// Keeps for the next attempt what this one has settled, or forgets the range if it is done.
     fn leave(&self, key: &RangeKey, progress: &Progress, failed: bool, report: &mut Report) {
         if !failed && report.unsettled() == 0 {
             self.resumes.forget(key);
-            self.destination.accepted().forget(key);
+            self.forget(key);
             return;
         }
         self.resumes.keep(key, progress.saved());

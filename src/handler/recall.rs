@@ -9,18 +9,19 @@ use tokio::time::Instant;
 use super::in_time::in_time;
 use super::{Handled, Handler};
 use crate::deadline::Deadline;
-use crate::delivery::call::CallDelivery;
 use crate::delivery::memory::RangeKey;
 use crate::error::Failure;
 use crate::feed::Feed;
+use crate::judge::Judge;
 use crate::letters::Letters;
 use crate::origin::Origin;
 use crate::report::Report;
+use crate::settlement::{Done, Settlement};
 use crate::sls::calls::Shard;
 use crate::sls::ranges::Ranges;
 use crate::sls::reader::Range;
 use crate::trace::settings::TraceSettings;
-use crate::work::{Done, Work};
+use crate::work::Work;
 
 /// What to pull again.
 #[derive(Debug)]
@@ -55,15 +56,16 @@ impl Handler {
         let requests = Arc::new(AtomicU64::new(0));
         let range = range_key(&recall);
         let ranges = Ranges::new(recall.shard, recall.ranges, self.pages.for_call(), deadline, requests.clone());
-        let delivery = CallDelivery::new(self.destination.clone(), deadline, range.clone(), true);
+        let deliveries = self.deliveries(deadline, &range, true);
         // They are written already, where they came from.
         let mut letters = Letters::new(None, deadline, self.now);
         let done = Done { origin, report: &mut *report, letters: &mut letters };
-        let work = Work::new(recall.trace, delivery, self.batches.for_call(), done);
+        let judge = Judge { trace: recall.trace, selection: &self.settings.selection };
+        let work = Work::new(Settlement::new(done, &judge.selection.routes), judge, deliveries, self.batches.for_call());
         let ended = in_time(deadline, work.run(Feed::Ranges(Box::new(ranges)))).await;
         report.sls_requests = requests.load(Relaxed);
         // What was accepted is noted letter by letter, on disk.
-        self.destination.accepted().forget(&range);
+        self.forget(&range);
         ended.map_err(|ended| ended.failure(report))
     }
 }

@@ -65,6 +65,11 @@ pub fn derived_parent(trace_id: TraceId) -> SpanId {
     SpanId(first(&sha256(format!("parent:{trace_id}").as_bytes())))
 }
 
+/// The trace id that the Langfuse SDKs make of any text (`reference/langfuse.md` §9, rule 1).
+pub fn seeded_trace_id(seed: &[u8]) -> TraceId {
+    TraceId(first(&sha256(seed)))
+}
+
 /// Eight bytes in hex as a span id; all zero is none (W3C Trace Context, "parent-id").
 pub fn span_id(hex: &str) -> Option<SpanId> {
     let bytes = hex_bytes(hex)?;
@@ -112,7 +117,7 @@ fn canonical(raw: &[u8]) -> TraceId {
     let text = String::from_utf8_lossy(raw);
     let trimmed = text.trim();
     let known = hex_trace_id(trimmed).or_else(|| uuid(trimmed)).or_else(|| Some(traceparent(trimmed)?.0));
-    known.unwrap_or_else(|| TraceId(first(&sha256(raw))))
+    known.unwrap_or_else(|| seeded_trace_id(raw))
 }
 
 /// 32 or 16 hex digits in either case, the shorter padded on the left.

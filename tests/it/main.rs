@@ -26,6 +26,7 @@ mod pull;
 mod records;
 mod replay;
 mod resume;
+mod routing;
 mod samples;
 mod secrets;
 mod sls_calls;

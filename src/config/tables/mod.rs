@@ -14,19 +14,36 @@
 //! The settings belong to the module that acts on them, which knows nothing of files; a rule of hers is applied here, never written here.
 //! A value never enters a message (`problem.rs`), so a rule is a phrase that does not repeat what it judges.
 
+pub(super) mod conditions;
 pub(super) mod dialect;
 mod entry;
+pub(super) mod filter;
 mod kind;
 pub(super) mod mapping;
 pub(super) mod masking;
 mod read;
+pub(super) mod routing;
+#[cfg(test)]
+mod rules_tests;
+pub(super) mod sampling;
+
+pub(super) use routing::DEFAULT as DEFAULT_DESTINATION;
 
 pub use entry::{Entry, Member, Node, Text};
 pub use kind::{Form, Key, Need, Shape, TableKind};
 pub(super) use read::{Tables, is_table, nearest_table};
 
 /// Every table that the file may hold, in the order in which they are documented, judged and printed.
-pub static TABLES: &[&TableKind] = &[&mapping::MAPPING, &mapping::PROFILE, &dialect::DIALECT, &masking::MASKING];
+pub static TABLES: &[&TableKind] = &[
+    &mapping::MAPPING,
+    &mapping::PROFILE,
+    &dialect::DIALECT,
+    &filter::FILTER,
+    &sampling::SAMPLING,
+    &routing::DESTINATION,
+    &routing::ROUTE,
+    &masking::MASKING,
+];
 
 /// Every table that the file may hold.
 pub fn tables() -> &'static [&'static TableKind] {

@@ -140,7 +140,7 @@ async fn explain_uses_the_settings_in_force_needs_none_and_prints_no_secret() {
     assert!(!ended.stdout.contains("sentinel"));
     let file = temporary("langfuse_sample_rate = 0\n");
     let ended = run(&["explain", LOGS], &[("CONFIG_FILE", &file.path().display().to_string())]).await;
-    assert_eq!((ended.code, ended.stdout.matches(": skipped as sampled_out\n").count()), (Some(0), 12));
+    assert_eq!((ended.code, ended.stdout.matches(": skipped as sampled_out\n").count()), (Some(0), 11), "the failed call is always kept");
     let wrong = run(&["explain", LOGS], &[("TRACE_OWNERSHIP", "ours"), ("CNY_PER_USD", "sentinel")]).await;
     assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(2), ""));
     assert!(wrong.stderr.contains("TRACE_OWNERSHIP") && wrong.stderr.contains("CNY_PER_USD"), "{}", wrong.stderr);
@@ -157,5 +157,47 @@ async fn explain_shows_what_would_steer_the_terminal_as_escapes() {
     let json = run(&["explain", "--json", &path], &[]).await.stdout;
     for shown in [tree, json] {
         assert!(!shown.contains(|letter: char| letter.is_control() && letter != '\n' || letter == '\u{202e}'), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn explain_names_the_rules_that_decide_about_a_record() {
+    let rules = "langfuse_sample_rate = 0
+[destination.a]
+host = 'https://a.example.com'
+public_key = 'env:NOBODY'
+secret_key = 'env:NOBODY'
+[[filter]]
+name = 'no-tests'
+action = 'exclude'
+when = [{ field = 'consumer', equals = 'test' }]
+[[route]]
+name = 'team-a'
+when = [{ field = 'consumer', equals = 'team-a' }]
+to = ['a', 'default']
+";
+    let record = |consumer: &str, code: u16| {
+        format!(
+            "{{\"request_id\":\"r\",\"method\":\"POST\",\"path\":\"/v1/chat/completions\",\"response_code\":\"{code}\",\"consumer\":\"{consumer}\"}}\n"
+        )
+    };
+    let (file, logs) =
+        (temporary(rules), temporary(&[record("test", 500), record("team-a", 500), record("team-b", 500), record("team-a", 200)].concat()));
+    let (config, path) = (file.path().display().to_string(), logs.path().display().to_string());
+    let ended = run(&["explain", &path], &[("CONFIG_FILE", &config)]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    for expected in [
+        "the [[filter]] no-tests leaves it out",
+        "the sample rate is 0; it is kept at any rate (error)",
+        "takes the [[route]] team-a, to a and default",
+        "no [[route]] holds for it: it becomes a dead letter, unrouted, and is sent nowhere",
+        "LANGFUSE_SAMPLE_RATE leaves out the trace of this call",
+    ] {
+        assert_eq!(
+            ended.stdout.matches(expected).count(),
+            if expected.starts_with("the sample") { 2 } else { 1 },
+            "{expected}: {}",
+            ended.stdout
+        );
     }
 }

@@ -226,11 +226,13 @@ async fn the_example_is_accepted_as_it_is_and_with_everything_switched_on() {
     std::fs::write(folder.path().join("all.toml"), all.join("\n")).unwrap();
     std::fs::write(folder.path().join("prices.toml"), "[[price]]\npattern = 'm'\ncurrency = 'USD'\ntiers = [{ input = 1, output = 2 }]\n")
         .unwrap();
-    let variables =
-        [("CONFIG_FILE", "all.toml"), ("FC_FUNC_CODE_PATH", folder.path().to_str().unwrap()), ("MASKING_KEY", "a key of sixteen letters")];
+    let keys =
+        [("TEAM_A_PUBLIC_KEY", "sentinel-public"), ("TEAM_A_SECRET_KEY", "sentinel-secret"), ("MASKING_KEY", "sentinel-masking-key")];
+    let variables = [("CONFIG_FILE", "all.toml"), ("FC_FUNC_CODE_PATH", folder.path().to_str().unwrap()), keys[0], keys[1], keys[2]];
     let ended = run(&["config"], &variables).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("mapping.user = ") && ended.stdout.contains("dialect.litellm.when.call_type = "));
+    assert!(ended.stdout.contains("destination.team-a.secret_key = [hidden]") && !ended.stdout.contains("sentinel"), "{}", ended.stdout);
 }
 
 #[tokio::test]

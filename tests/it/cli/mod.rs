@@ -2,6 +2,7 @@
 
 mod demo;
 mod doctor;
+mod dry_run;
 mod emulate;
 mod explain;
 mod id;

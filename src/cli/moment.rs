@@ -1,0 +1,74 @@
+//! Moments as a person writes them on a command line. Pure.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// What is understood, for help and errors.
+const FORMS: &str = "a time (2026-03-01T08:00:00+08:00), a date (2026-03-01, UTC), UNIX seconds, a time ago (24h, 30m, 7d) or now";
+
+/// A moment, UNIX seconds.
+///
+/// # Errors
+/// When the text is none.
+pub fn moment(text: &str) -> Result<i64, String> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    at(text, i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).ok_or_else(|| format!("must be {FORMS}"))
+}
+
+fn at(text: &str, now: i64) -> Option<i64> {
+    let text = text.trim();
+    if text == "now" {
+        return Some(now);
+    }
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok();
+    }
+    ago(text).and_then(|ago| now.checked_sub(ago)).or_else(|| written_out(text)).filter(|moment| *moment >= 0)
+}
+
+fn ago(text: &str) -> Option<i64> {
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    let (digits, unit) = units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
+    let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse::<i64>().ok().filter(|_| plain)?.checked_mul(unit)
+}
+
+fn written_out(text: &str) -> Option<i64> {
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Some(moment.as_second());
+    }
+    let midnight = text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?;
+    // The parser of dates takes times as well and would drop them without their zone.
+    (text.len() == 10).then(|| midnight.timestamp().as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_is_understood_and_nothing_else() {
+        let now = 1_772_417_413;
+        for (text, expected) in [
+            ("now", Some(now)),
+            ("24h", Some(now - 86_400)),
+            ("30m", Some(now - 1800)),
+            ("7d", Some(now - 604_800)),
+            ("1772417413", Some(1_772_417_413)),
+            ("2026-03-02T10:10:13+08:00", Some(1_772_417_413)),
+            ("2026-03-02T02:10:13Z", Some(1_772_417_413)),
+            ("2026-03-02", Some(1_772_409_600)),
+            ("2026-03-02T02:10:13", None),
+            ("yesterday", None),
+            ("-1h", None),
+            ("h", None),
+            ("99999999999999999h", None),
+            ("", None),
+        ] {
+            assert_eq!(at(text, now), expected, "{text}");
+        }
+    }
+}
