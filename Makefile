@@ -52,8 +52,8 @@ invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emu
 
 .PHONY: soak
 soak: ## The long runs with faults and kills, and fuzzing: RECORDS=N RANGE_MB=N LIFE=S FUZZ_SECONDS=S SEED=N
-	cargo build --locked --release --no-default-features --bin bootstrap --target-dir target/package
-	SOAK_BOOTSTRAP="$(CURDIR)/target/package/release/bootstrap" SOAK_RECORDS=$(RECORDS) SOAK_RANGE_MB=$(RANGE_MB) SOAK_LIFE=$(LIFE) \
+	cargo build --locked --release --no-default-features --bin bootstrap --target-dir target/package/build
+	SOAK_BOOTSTRAP="$(CURDIR)/target/package/build/release/bootstrap" SOAK_RECORDS=$(RECORDS) SOAK_RANGE_MB=$(RANGE_MB) SOAK_LIFE=$(LIFE) \
 		FUZZ_SECONDS=$(FUZZ_SECONDS) SOAK_SEED=$(SEED) \
 		cargo test --locked --profile soak --test it -- --ignored --nocapture --test-threads 1
 
