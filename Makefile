@@ -9,6 +9,13 @@ MAKEFLAGS += --no-print-directory
 TO := emulator
 EVENT := events/sls-trigger.json
 LOGS := tests/fixtures/gateway-samples.jsonl
+# For `soak`: records offered, megabytes of the large range, seconds that a process lives between kills, seconds for each fuzz target, and
+# the seed of an earlier run to repeat it.
+RECORDS := 200000
+RANGE_MB := 2048
+LIFE := 3
+FUZZ_SECONDS := 120
+SEED :=
 # For `package`: x86_64 or arm64, and in place of that any target of rustc's.
 ARCH := x86_64
 TARGET :=
@@ -42,6 +49,13 @@ peers: ## Official SDKs and tools against us, in a scratch folder
 .PHONY: invoke
 invoke: ## One event through the handler here: EVENT=FILE LOGS=FILE.jsonl TO=emulator|langfuse; LOGS= for an event of Lambda
 	@cargo run --locked --quiet --bin sls-to-langfuse -- invoke --event "$(EVENT)" $(if $(LOGS),--logs "$(LOGS)") --to $(TO)
+
+.PHONY: soak
+soak: ## The long runs with faults and kills, and fuzzing: RECORDS=N RANGE_MB=N LIFE=S FUZZ_SECONDS=S SEED=N
+	cargo build --locked --release --no-default-features --bin bootstrap --target-dir target/package/build
+	SOAK_BOOTSTRAP="$(CURDIR)/target/package/build/release/bootstrap" SOAK_RECORDS=$(RECORDS) SOAK_RANGE_MB=$(RANGE_MB) SOAK_LIFE=$(LIFE) \
+		FUZZ_SECONDS=$(FUZZ_SECONDS) SOAK_SEED=$(SEED) \
+		cargo test --locked --profile soak --test it -- --ignored --nocapture --test-threads 1
 
 .PHONY: package
 package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on; ARCH=arm64 for AWS Lambda

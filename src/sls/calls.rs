@@ -23,6 +23,9 @@ pub const MAX_PUT_BYTES: usize = 3_000_000;
 /// The most logs that PutLogs may carry (`reference/sls.md` §3).
 pub const MAX_PUT_LOGS: usize = 4096;
 
+/// The header that stands on every answer of the service (`reference/sls.md` §3, "PutLogs", and §7).
+const REQUEST_ID: &str = "x-log-requestid";
+
 /// One shard of a Logstore.
 #[derive(Clone, Debug)]
 pub struct Shard {
@@ -140,7 +143,12 @@ impl Logstore {
         let headers = [("Content-Type", "application/x-protobuf"), ("x-log-bodyrawsize", &size), ("x-log-compresstype", "lz4")];
         let path = format!("/logstores/{}/shards/lb", self.name);
         let body = lz4_flex::block::compress(&raw);
-        self.send(Request { method: Method::POST, path, query: &[], headers: &headers, body, timeout }).await.map(|_| ())
+        let response = self.send(Request { method: Method::POST, path, query: &[], headers: &headers, body, timeout }).await?;
+        // The answer carries nothing else, so this alone tells it from the page of something in between, behind which nothing was stored.
+        match response.headers().contains_key(REQUEST_ID) {
+            true => Ok(()),
+            false => Err(SlsError::Damaged(Damage::Answer)),
+        }
     }
 }
 

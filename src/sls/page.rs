@@ -40,6 +40,8 @@ pub struct PageHead {
     pub packing: Packing,
     /// Number of the last group of the page, a plain decimal in this one header.
     pub last_group: Option<u64>,
+    /// How many groups the service says there are (`x-log-count`), where it says so.
+    pub count: Option<u64>,
 }
 
 impl PageHead {
@@ -55,7 +57,8 @@ impl PageHead {
             return Err(SlsError::Damaged(Damage::BadHeader("x-log-bodyrawsize")));
         }
         let last_group = text(headers, "x-log-read-last-cursor").and_then(|text| text.trim().parse().ok());
-        Ok(Self { next: Cursor::new(next), raw_size, packing, last_group })
+        let count = text(headers, "x-log-count").and_then(|text| text.trim().parse().ok());
+        Ok(Self { next: Cursor::new(next), raw_size, packing, last_group, count })
     }
 
     /// The most bytes that the packed body of this page can have; a longer one is not read further.

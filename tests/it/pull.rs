@@ -1,4 +1,4 @@
-//! Reading: pages, ends, damage, refusals, and what a request to SLS looks like.
+//! Reading: pages, ends, damage, refusals, and what a request to SLS looks like. How each fault ends stands in `faults`.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
@@ -95,15 +95,6 @@ async fn an_empty_page_at_the_end_is_the_end() {
 }
 
 #[tokio::test]
-async fn a_server_that_stands_still_is_not_asked_again_in_this_call() {
-    let world = World::of(chats(5, 1), &[]).await;
-    pull(&world, Fault::Stall);
-    let answer = world.invoke().await;
-    assert_eq!((answer.failure(), answer.count("slsRequests")), (("sls_stalled", "pull"), 1));
-    world.invoke().await.assert_success();
-}
-
-#[tokio::test]
 async fn groups_behind_the_end_are_dropped_when_the_server_ignores_it() {
     let world = World::of(chats(9, 3), &[]).await;
     pull(&world, Fault::IgnoreEnd);
@@ -122,33 +113,6 @@ async fn a_cursor_that_goes_backwards_fails_at_once() {
     assert_eq!((answer.failure(), answer.count("slsRequests")), (("sls_answer_damaged", "pull"), 1));
     let message = answer.body["errorMessage"].as_str().unwrap();
     assert!(message.contains(&cursor(SEED + 1)) && message.contains("lies before"), "{message}");
-}
-
-#[tokio::test]
-async fn what_may_go_better_is_asked_for_again() {
-    let world = World::of(chats(5, 1), &[]).await;
-    for fault in [
-        Fault::CorruptBody,
-        Fault::WrongRawSize(1),
-        Fault::WrongRawSize(-1),
-        Fault::WrongRawSize(4000),
-        Fault::NoCursorHeader,
-        Fault::CursorText("no cursor at all".into()),
-        Fault::Reset,
-        Fault::CutBody(0),
-        Fault::CutBody(40),
-        Fault::Plain(502, "<html>bad gateway</html>".into()),
-        refusal(500, "InternalServerError", "try again"),
-        refusal(503, "ServerBusy", "try again"),
-        refusal(403, "ShardReadQuotaExceed", "shard read bytes exceed quota limits"),
-    ] {
-        let name = format!("{fault:?}");
-        pull(&world, fault);
-        let answer = world.invoke().await;
-        answer.assert_success();
-        assert_eq!((answer.count("shipLines"), answer.count("slsRequests")), (5, 2), "{name}");
-        assert_eq!(world.sls.pending_faults(), 0, "{name}");
-    }
 }
 
 #[tokio::test]
@@ -196,26 +160,6 @@ async fn what_stays_wrong_fails_the_call_with_its_cause() {
 }
 
 #[tokio::test]
-async fn what_no_retry_can_change_is_asked_for_once() {
-    let world = World::of(chats(5, 1), &[]).await;
-    for (fault, error_type) in [
-        (refusal(401, "SignatureNotMatch", "signature not matched"), "sls_refused"),
-        (refusal(401, "Unauthorized", "denied by sts or ram"), "sls_refused"),
-        (refusal(404, "LogStoreNotExist", "no such Logstore"), "sls_refused"),
-        (refusal(403, "ProjectForbidden", "overdue"), "sls_refused"),
-        (refusal(401, "Unauthorized", "The security token you provided has expired."), "sls_credentials_expired"),
-    ] {
-        let name = format!("{fault:?}");
-        pull(&world, fault);
-        let answer = world.invoke().await;
-        answer.assert_balanced();
-        assert_eq!((answer.failure(), answer.count("slsRequests")), ((error_type, "pull"), 1), "{name}");
-        assert!(answer.body["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{name}");
-    }
-    assert!(world.posts().is_empty());
-}
-
-#[tokio::test]
 async fn what_has_left_the_retention_is_told_and_the_rest_of_the_range_arrives() {
     let world = World::of(chats(5, 1), &[]).await;
     world.sls.expire_before(PROJECT, LOGSTORE, 0, 2).unwrap();
@@ -255,15 +199,6 @@ async fn a_position_that_is_refused_although_it_is_kept_fails_the_call() {
     answer.assert_balanced();
     assert_eq!((answer.failure(), answer.count("slsRequests")), (("sls_cursor_gone", "pull"), 2));
     assert!(world.function.events("range_lost").is_empty());
-}
-
-#[tokio::test]
-async fn an_expired_token_fails_without_a_second_request() {
-    let world = World::of(chats(5, 1), &[]).await;
-    world.sls.add_key(AccessKey::permanent(KEY_ID, KEY_SECRET).with_token(TOKEN, SystemTime::now() - Duration::from_secs(1)));
-    let answer = world.invoke().await;
-    answer.assert_balanced();
-    assert_eq!((answer.failure(), answer.count("slsRequests")), (("sls_credentials_expired", "pull"), 1));
 }
 
 #[tokio::test]

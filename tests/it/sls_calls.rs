@@ -2,14 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use sls_to_langfuse::emulator::sls::{AccessKey, ShardSpec, SlsEmulator, SlsWorld};
+use sls_to_langfuse::emulator::sls::{AccessKey, Fault, Operation, ShardSpec, SlsEmulator, SlsWorld};
 use sls_to_langfuse::secret::{Credentials, Secret};
 use sls_to_langfuse::sls::calls::{From, Shard};
 use sls_to_langfuse::sls::client::{Logstore, SlsClient};
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::decode;
 use sls_to_langfuse::sls::endpoint::{Endpoint, EndpointSettings};
-use sls_to_langfuse::sls::error::{ErrorClass, SlsError};
+use sls_to_langfuse::sls::error::{Damage, ErrorClass, SlsError};
 use sls_to_langfuse::sls::signing::Signing;
 use sls_to_langfuse::sls::wire;
 use sls_to_langfuse::tls;
@@ -104,6 +104,15 @@ async fn what_is_put_can_be_pulled() {
         logstore(&sls, signing).put_logs(&group, SECOND).await.unwrap();
         assert_eq!(sls.put_groups("p-1", "log").last().unwrap().logs, group.logs);
     }
+}
+
+#[tokio::test]
+async fn a_page_of_something_in_between_is_no_proof_that_logs_were_stored() {
+    let sls = sls().await;
+    sls.script(Operation::PutLogs, Fault::Plain(200, "<html>a page</html>".into()));
+    let put = logstore(&sls, Signing::V1).put_logs(&group("死信"), SECOND).await;
+    assert!(matches!(put, Err(SlsError::Damaged(Damage::Answer))), "{put:?}");
+    assert!(sls.put_groups("p-1", "log").is_empty());
 }
 
 #[tokio::test]

@@ -164,8 +164,13 @@ pub fn event(shard: u32, begin: u64, end: u64) -> Value {
 impl Function {
     /// Starts `bootstrap` with exactly these variables and waits until it says where it listens.
     pub async fn start(settings: &BTreeMap<String, String>) -> Self {
+        Self::of(command(settings)).await
+    }
+
+    /// The same with a program of one's own.
+    pub async fn of(command: Command) -> Self {
         let (told, address) = tokio::sync::oneshot::channel();
-        let process = Process::started(settings, Some(told));
+        let process = Process::started(command, Some(told));
         let port = address.await.unwrap_or_else(|_| panic!("bootstrap did not listen: {}", process.output()));
         let http = reqwest::Client::builder().no_proxy().tls_backend_preconfigured(sls_to_langfuse::tls::client_config(&[]).unwrap());
         Self { base_url: format!("http://127.0.0.1:{port}"), http: http.build().unwrap(), process }
@@ -178,17 +183,22 @@ impl Function {
 
     /// Posts a body; the given headers replace or join the ordinary ones, an empty value removes one.
     pub async fn call(&self, body: &str, headers: &[(&str, &str)]) -> Answer {
+        self.try_call(body, headers).await.unwrap()
+    }
+
+    /// The same for a process that may die in the middle.
+    pub async fn try_call(&self, body: &str, headers: &[(&str, &str)]) -> reqwest::Result<Answer> {
         let mut all: BTreeMap<String, String> = fc_headers();
         all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut request = self.http.post(format!("{}/invoke", self.base_url)).body(body.to_owned());
         for (name, value) in all.iter().filter(|(_, value)| *value != "(none)") {
             request = request.header(name, value);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let fc_status = response.headers().get("x-fc-status").map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
-        let (status, body) = (response.status().as_u16(), response.bytes().await.unwrap());
+        let (status, body) = (response.status().as_u16(), response.bytes().await?);
         let text = String::from_utf8_lossy(&body).into_owned();
-        Answer { status, fc_status, body: serde_json::from_slice(&body).unwrap_or(Value::Null), text }
+        Ok(Answer { status, fc_status, body: serde_json::from_slice(&body).unwrap_or(Value::Null), text })
     }
 
     /// Any other request: method, path, and the status and text of the answer.
@@ -227,11 +237,11 @@ impl Function {
 impl Process {
     /// Starts `bootstrap` with exactly these variables.
     pub fn start(settings: &BTreeMap<String, String>) -> Self {
-        Self::started(settings, None)
+        Self::started(command(settings), None)
     }
 
-    fn started(settings: &BTreeMap<String, String>, told: Option<tokio::sync::oneshot::Sender<u16>>) -> Self {
-        let mut child = command(settings).spawn().unwrap();
+    fn started(mut command: Command, told: Option<tokio::sync::oneshot::Sender<u16>>) -> Self {
+        let mut child = command.spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
         tokio::spawn(collect(child.stdout.take().unwrap(), output.clone(), told));
         tokio::spawn(collect(child.stderr.take().unwrap(), output.clone(), None));
@@ -257,7 +267,12 @@ impl Process {
 
 /// `bootstrap` with exactly these variables.
 pub fn command(settings: &BTreeMap<String, String>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+    command_of(env!("CARGO_BIN_EXE_bootstrap"), settings)
+}
+
+/// A program with exactly these variables.
+pub fn command_of(program: impl AsRef<std::ffi::OsStr>, settings: &BTreeMap<String, String>) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().envs(settings).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
@@ -322,7 +337,12 @@ pub async fn until(so: impl Fn() -> bool) {
 
 /// The most memory that the process ever held, in megabytes; `None` where the system does not tell.
 pub fn peak_memory_mb(function: &Function) -> Option<u64> {
+    memory_kb(function, "VmHWM").map(|kilobytes| kilobytes / 1024)
+}
+
+/// A figure of the process by its name in `/proc`, kilobytes; `None` where the system does not tell.
+pub fn memory_kb(function: &Function, figure: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", function.pid())).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap() / 1024)
+    let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse().unwrap())
 }

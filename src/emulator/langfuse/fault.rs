@@ -42,6 +42,8 @@ pub enum Fault {
     HalfJson200,
     /// Nothing is stored; the connection dies.
     Reset,
+    /// Nothing is stored; no answer for so long, then the connection dies.
+    Hang(Duration),
     /// Everything is stored; the connection dies before the answer.
     ResetAfterStoring,
     /// Everything is stored; the head of the answer comes, and this many bytes of its body, then the connection dies.
@@ -55,6 +57,13 @@ pub enum Fault {
     },
     /// Everything is stored; the answer comes late.
     Delay(Duration),
+    /// Of a batch, the events with this text are not stored, and refused with this status; the others are.
+    RefuseEvents {
+        /// Text.
+        text: String,
+        /// Status of each event.
+        status: u16,
+    },
 }
 
 impl Fault {
@@ -75,7 +84,7 @@ impl Fault {
 
     /// Whether the request reaches the server behind the fault.
     pub(super) fn stores(&self) -> bool {
-        matches!(self, Self::ResetAfterStoring | Self::Cut(_) | Self::Drip { .. } | Self::Delay(_))
+        matches!(self, Self::ResetAfterStoring | Self::Cut(_) | Self::Drip { .. } | Self::Delay(_) | Self::RefuseEvents { .. })
     }
 
     /// What the peer gets, given the real answer where there is one.
@@ -88,12 +97,17 @@ impl Fault {
             Self::EmptyBody200 => Reply::Whole(reply::with_type(StatusCode::OK, "application/json", Bytes::new())),
             Self::HalfJson200 => Reply::Whole(reply::with_type(StatusCode::OK, "application/json", "{\"succ")),
             Self::Reset | Self::ResetAfterStoring => Reply::Reset,
+            Self::Hang(pause) => {
+                tokio::time::sleep(pause).await;
+                Reply::Reset
+            }
             Self::Cut(keep) => Reply::Cut(real, keep),
             Self::Drip { piece, pause } => Reply::Drip(real, piece, pause),
             Self::Delay(pause) => {
                 tokio::time::sleep(pause).await;
                 Reply::Whole(real)
             }
+            Self::RefuseEvents { .. } => Reply::Whole(real),
         }
     }
 }

@@ -9,6 +9,7 @@ mod batch;
 mod fault;
 mod incoming;
 mod otlp;
+mod partial;
 mod read;
 mod reply;
 mod route;
@@ -144,6 +145,16 @@ impl LangfuseEmulator {
     /// Every observation that was stored, in order, once for each arrival whatever the tables.
     pub fn arrivals(&self) -> Vec<StoredObservation> {
         locked(&self.state).store.arrivals.clone()
+    }
+
+    /// Takes out every observation that was stored since the last time, in order, once for each arrival whatever the tables, and forgets
+    /// the tables and the requests with them; what was lost stays known: for runs whose world does not fit into memory.
+    pub fn take_arrivals(&self) -> Vec<StoredObservation> {
+        let mut state = locked(&self.state);
+        state.forget_requests();
+        let Store { arrivals, lost, bad_keys, .. } = std::mem::take(&mut state.store);
+        state.store = Store { lost, bad_keys, ..Store::default() };
+        arrivals
     }
 
     /// The rows of [`Self::observations`] that arrived more than once.

@@ -10,7 +10,7 @@ use super::fault::{Fault, Script};
 use super::incoming::{Incoming, RecordedRequest};
 use super::store::{Store, Table, keep_newest};
 use super::world::{LangfuseWorld, WriteMode};
-use super::{batch, otlp, route};
+use super::{batch, otlp, partial, route};
 use crate::emulator::server::{Answer, Reply};
 
 /// Everything behind the lock.
@@ -51,7 +51,7 @@ impl State {
     pub fn take(&mut self, incoming: &Incoming) -> (Response<Bytes>, Option<Fault>, usize) {
         let fault = self.script.next(incoming);
         let (answer, items) = if fault.as_ref().is_none_or(Fault::stores) {
-            route::answer(&mut self.store, &self.world, incoming)
+            self.real_answer(incoming, fault.as_ref())
         } else {
             (Response::new(Bytes::new()), otlp::items(incoming) + batch::items(incoming))
         };
@@ -62,6 +62,15 @@ impl State {
             self.store.keep_newest(keep);
         }
         (answer, fault, number)
+    }
+
+    fn real_answer(&mut self, incoming: &Incoming, fault: Option<&Fault>) -> (Response<Bytes>, usize) {
+        let Some(Fault::RefuseEvents { text, status }) = fault else {
+            return route::answer(&mut self.store, &self.world, incoming);
+        };
+        let (rest, refused) = partial::without(incoming, text);
+        let (answer, items) = route::answer(&mut self.store, &self.world, &rest);
+        (partial::with_errors(answer, &refused, *status), items + refused.len())
     }
 
     /// Forgets every request so far.

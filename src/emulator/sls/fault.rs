@@ -32,6 +32,10 @@ pub enum Fault {
     ResetAfterwards,
     /// The connection dies after this many bytes of the body.
     CutBody(usize),
+    /// The body is whole by HTTP, but ends after this many bytes.
+    ShortBody(usize),
+    /// `Content-Type` says this.
+    ContentType(String),
     /// The body comes in pieces of so many bytes, each after a pause.
     Drip(usize, Duration),
     /// The answer comes this much later; the work is done at once.
@@ -66,7 +70,7 @@ impl Fault {
         )
     }
 
-    fn strikes(&self, operation: Operation) -> bool {
+    pub(super) fn strikes(&self, operation: Operation) -> bool {
         operation == Operation::PullLogs || !self.is_of_pages()
     }
 
@@ -96,6 +100,8 @@ impl Fault {
             Self::RawSizeIs(size) => drop(headers.insert(RAW_SIZE, HeaderValue::from(*size))),
             Self::NoCursorHeader => drop(headers.remove(CURSOR)),
             Self::CursorText(text) => drop(HeaderValue::from_str(text).map(|text| headers.insert(CURSOR, text))),
+            Self::ContentType(text) => drop(HeaderValue::from_str(text).map(|text| headers.insert(CONTENT_TYPE, text))),
+            Self::ShortBody(keep) => return response.map(|body| body.slice(..body.len().min(*keep))),
             Self::CorruptBody => return response.map(|body| Bytes::from(vec![0xff; body.len()])),
             _ => {}
         }
@@ -118,6 +124,9 @@ pub(super) fn plain(status: u16, body: &str) -> Response<Bytes> {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
     response
 }
+
+/// Decides by itself whether the next request of an operation goes wrong, and how.
+pub(super) type Chance = Box<dyn FnMut(Operation) -> Option<Fault> + Send>;
 
 /// Faults that wait for their request.
 #[derive(Debug, Default)]
@@ -143,6 +152,15 @@ impl Script {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_body_is_whole_by_http_and_another_type_keeps_the_body() {
+        let bent = |fault: Fault| fault.bend(plain(200, "page")).into_parts();
+        assert_eq!(bent(Fault::ShortBody(2)).1, "pa");
+        assert_eq!(bent(Fault::ShortBody(9)).1, "page");
+        let (head, body) = bent(Fault::ContentType("text/plain".into()));
+        assert_eq!((head.headers[CONTENT_TYPE].to_str().unwrap(), &body[..]), ("text/plain", b"page".as_slice()));
+    }
 
     #[test]
     fn a_fault_waits_for_a_request_it_fits() {

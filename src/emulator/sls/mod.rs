@@ -236,6 +236,12 @@ impl SlsEmulator {
         self.service.state().script.push(operation.into(), fault);
     }
 
+    /// Lets every request for which no fault is scripted ask whether it goes wrong. It is asked while a request is being judged, so it
+    /// must not call this handle.
+    pub fn set_chance(&self, chance: impl FnMut(Operation) -> Option<Fault> + Send + 'static) {
+        self.service.state().chance = Some(Box::new(chance));
+    }
+
     /// How many scripted faults have not struck yet.
     pub fn pending_faults(&self) -> usize {
         self.service.state().script.len()

@@ -9,7 +9,7 @@ use http::{Request, Response};
 
 use super::access::{AccessKey, check_grant};
 use super::call::{Call, Operation, Place, Route, project_of};
-use super::fault::{self, Fault, Script};
+use super::fault::{self, Chance, Fault, Script};
 use super::logstore::{Logstore, Projects};
 use super::record::{RecordedRequest, Records};
 use super::refusal::Refusal;
@@ -26,6 +26,7 @@ pub(super) struct State {
     pub(super) projects: Projects,
     pub(super) keys: BTreeMap<String, AccessKey>,
     pub(super) script: Script,
+    pub(super) chance: Option<Chance>,
     pub(super) records: Records,
     request_ids: u64,
 }
@@ -44,6 +45,7 @@ impl State {
             projects: Projects::default(),
             keys: BTreeMap::new(),
             script: Script::default(),
+            chance: None,
             records: Records::default(),
             request_ids: 0,
         }
@@ -72,7 +74,13 @@ impl State {
         let route = call.route()?;
         let owner = format!("{}:{}:project/{project}", self.world.region, self.world.account);
         check_grant(key, &route, &owner)?;
-        Ok(Admitted { project, route, fault: self.script.take(route.operation) })
+        Ok(Admitted { project, route, fault: self.fault(route.operation) })
+    }
+
+    /// What was scripted goes before what happens by chance.
+    fn fault(&mut self, operation: Operation) -> Option<Fault> {
+        let by_chance = |chance: &mut Chance| chance(operation).filter(|fault| fault.strikes(operation));
+        self.script.take(operation).or_else(|| self.chance.as_mut().and_then(by_chance))
     }
 
     fn serve(&mut self, call: &Call, admitted: &Admitted, record: &mut RecordedRequest, now: SystemTime) -> (Reply, Option<Duration>) {

@@ -57,6 +57,24 @@ async fn a_spoiled_answer_may_come_after_storing() {
 }
 
 #[tokio::test]
+async fn a_request_that_hangs_is_not_stored() {
+    let emulator = started(LangfuseWorld::default()).await;
+    emulator.script([Fault::Hang(Duration::from_millis(1))]);
+    assert_eq!((attempt(&emulator).await, emulator.arrivals().len()), (Err(()), 0));
+}
+
+#[tokio::test]
+async fn arrivals_are_taken_out_once_and_the_tables_are_empty_then() {
+    let emulator = started(LangfuseWorld::default()).await;
+    attempt(&emulator).await.unwrap();
+    attempt(&emulator).await.unwrap();
+    assert_eq!(emulator.take_arrivals().len(), 2);
+    assert_eq!((emulator.take_arrivals(), emulator.observations(), emulator.requests()), (vec![], vec![], vec![]));
+    attempt(&emulator).await.unwrap();
+    assert_eq!((emulator.take_arrivals().len(), emulator.requests().len()), (1, 0));
+}
+
+#[tokio::test]
 async fn rate_limits_speak_json_since_3_170() {
     let emulator = started(LangfuseWorld::default()).await;
     for (version, json) in [("4.16.0", true), ("3.169.0", false)] {

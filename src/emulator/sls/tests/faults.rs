@@ -31,6 +31,18 @@ async fn a_fault_waits_for_its_operation_and_for_a_request_that_is_let_in() {
 }
 
 #[tokio::test]
+async fn what_happens_by_chance_comes_after_what_is_scripted_and_only_where_it_fits() {
+    let emulator = world().await;
+    emulator.set_chance(|operation| (operation != Operation::ListShards).then_some(Fault::Stall));
+    emulator.script(Operation::PullLogs, Fault::Plain(502, String::new()));
+    assert_eq!(Ask::pull(0).answer(&emulator).await.status, 502);
+    assert_eq!(Ask::pull(0).answer(&emulator).await.page(), page(0, 0));
+    // A cursor cannot stall.
+    let ask = Ask::new("GET", SHARD_0, &[("type", "cursor"), ("from", "begin")]);
+    assert_eq!(ask.answer(&emulator).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_connection_dies_before_or_inside_an_answer() {
     let emulator = world().await;
     for fault in [Fault::Reset, Fault::CutBody(0), Fault::CutBody(7)] {
