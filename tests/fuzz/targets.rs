@@ -9,18 +9,21 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value};
 use sls_to_langfuse::config::{self, Files, Variables};
-use sls_to_langfuse::convert::Converter;
+use sls_to_langfuse::convert::{Converter, Fate};
 use sls_to_langfuse::delivery::answer::Answer;
 use sls_to_langfuse::delivery::batch_answer::{BatchVerdict, batch_verdict};
 use sls_to_langfuse::delivery::destination::Compression;
 use sls_to_langfuse::delivery::ingestion_plan::Api;
 use sls_to_langfuse::delivery::request::{self, Body};
 use sls_to_langfuse::delivery::verdict::{Verdict, verdict};
+use sls_to_langfuse::export::batch::Batch;
 use sls_to_langfuse::export::ingestion::BatchDialect;
 use sls_to_langfuse::export::server_version::ServerVersion;
 use sls_to_langfuse::invocation::TriggerEvent;
+use sls_to_langfuse::judge::Judge;
 use sls_to_langfuse::lines;
 use sls_to_langfuse::origin::Position;
+use sls_to_langfuse::select::Selection;
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::error::Refusal;
 use sls_to_langfuse::sls::page::PageHead;
@@ -113,11 +116,13 @@ fn time() -> LogTime {
 fn observed(record: &LogRecord<'_>) {
     static SETTINGS: OnceLock<TraceSettings> = OnceLock::new();
     let settings = SETTINGS.get_or_init(|| config::load_trace(&Nothing, &Nothing).expect("defaults are right"));
+    let selection = Selection::default();
     let encoded = || {
-        let mut converter = Converter::new(settings, HashSet::new());
+        let mut converter = Converter::new(Judge { trace: settings, selection: &selection }, [HashSet::new()]);
         let converted = converter.convert(record, Position { group: Some(7), index: 0, received: None });
-        let batch = converter.take();
-        assert_eq!(batch.len(), usize::from(converted.skipped.is_none()), "a record is skipped or becomes one observation");
+        let batch = only(converter);
+        let taken = matches!(converted.fate, Fate::Taken(_));
+        assert_eq!(batch.len(), usize::from(taken), "a record is skipped or becomes one observation");
         batch
     };
     let (first, again) = (encoded(), encoded());
@@ -130,6 +135,11 @@ fn observed(record: &LogRecord<'_>) {
             Err(error) => assert_eq!(error, request::NoBody::TooLarge, "what was encoded reads back"),
         }
     }
+}
+
+/// What is in the batch of the only destination.
+fn only(mut converter: Converter<'_>) -> Batch {
+    converter.take().pop().map(|(_, batch)| batch).unwrap_or_default()
 }
 
 /// A trigger event, its parameter, and the input as a parameter itself.
@@ -166,14 +176,14 @@ pub fn langfuse_answer(input: &[u8]) {
 fn sent() -> &'static Body {
     static SENT: OnceLock<Body> = OnceLock::new();
     SENT.get_or_init(|| {
-        let settings = TraceSettings::default();
-        let mut converter = Converter::new(&settings, HashSet::new());
+        let (settings, selection) = (TraceSettings::default(), Selection::default());
+        let mut converter = Converter::new(Judge { trace: &settings, selection: &selection }, [HashSet::new()]);
         for id in ["r-1", "r-2", "r-3"] {
             let pairs = [("request_id", id), ("start_time", "2026-03-02T02:10:01.037Z"), ("ai_log", r#"{"model":"qwen-plus"}"#)];
             let fields = pairs.iter().map(|(key, value)| Field { key: key.as_bytes(), value: value.as_bytes() }).collect();
             converter.convert(&LogRecord { time: time(), fields }, Position { group: None, index: 0, received: None });
         }
-        let batch = converter.take();
+        let batch = only(converter);
         request::body(batch.bytes_of(&(0..batch.len())), Api::Batch(BatchDialect::of(None)), Compression::None).expect("it fits")
     })
 }

@@ -8,7 +8,9 @@ use sls_to_langfuse::delivery::ingestion_plan::Api;
 use sls_to_langfuse::delivery::job::{Job, Shipment};
 use sls_to_langfuse::export::batch::{Batch, MAX_REQUEST_BYTES, MAX_REQUEST_OBSERVATIONS, Source};
 use sls_to_langfuse::export::otlp;
+use sls_to_langfuse::judge::Judge;
 use sls_to_langfuse::origin::Position;
+use sls_to_langfuse::select::Selection;
 use sls_to_langfuse::sls::{Field, LogRecord, LogTime};
 use sls_to_langfuse::trace::SpanId;
 use sls_to_langfuse::trace::settings::TraceSettings;
@@ -22,15 +24,16 @@ fn batch(sizes: &[usize]) -> Batch {
     let mut batch = Batch::default();
     for (index, size) in sizes.iter().enumerate() {
         let index = u32::try_from(index).unwrap();
-        batch.push(&vec![index as u8; *size], Source { position: position(index), span_id: SpanId([1; 8]) });
+        batch.push(&vec![index as u8; *size], Source { position: position(index), span_id: SpanId([1; 8]), route: None, ticket: None });
     }
     batch
 }
 
 /// The positions that a record's question of this size ends up at, batch by batch, with the bytes of each batch.
 fn converted(sizes: &[usize]) -> Vec<(Vec<Position>, usize)> {
-    let settings = TraceSettings::default();
-    let (mut converter, mut batches) = (Converter::new(&settings, HashSet::new()), Vec::new());
+    let (settings, selection) = (TraceSettings::default(), Selection::default());
+    let judge = Judge { trace: &settings, selection: &selection };
+    let (mut converter, mut batches) = (Converter::new(judge, [HashSet::new()]), Vec::new());
     for (index, size) in (0..).zip(sizes) {
         let (id, question) = (format!("r-{index}"), "x".repeat(*size));
         let pairs =
@@ -39,9 +42,9 @@ fn converted(sizes: &[usize]) -> Vec<(Vec<Position>, usize)> {
         let record = LogRecord { time: LogTime { seconds: 1_772_417_413, nanoseconds: None }, fields };
         batches.extend(converter.convert(&record, position(index)).full);
     }
-    batches.push(converter.take());
+    batches.extend(converter.take());
     let whole = |batch: &Batch| batch.sources().iter().map(|source| source.position).collect();
-    batches.iter().map(|batch| (whole(batch), otlp::body_len(batch.bytes() as usize))).collect()
+    batches.iter().map(|(_, batch)| (whole(batch), otlp::body_len(batch.bytes() as usize))).collect()
 }
 
 proptest! {
