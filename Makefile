@@ -16,9 +16,10 @@ RANGE_MB := 2048
 LIFE := 3
 FUZZ_SECONDS := 120
 SEED :=
-# For `package`: x86_64 or arm64, and in place of that any target of rustc's.
+# For `package`: x86_64 or arm64, and in place of that any target of rustc's; a folder for the result, which ARCH chooses otherwise.
 ARCH := x86_64
 TARGET :=
+OUT :=
 
 .PHONY: help
 help: ## List the targets
@@ -58,8 +59,8 @@ soak: ## The long runs with faults and kills, and fuzzing: RECORDS=N RANGE_MB=N 
 		cargo test --locked --profile soak --test it -- --ignored --nocapture --test-threads 1
 
 .PHONY: package
-package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on; ARCH=arm64 for AWS Lambda
-	@ARCH="$(ARCH)" TARGET="$(TARGET)" .ci/package
+package: ## dist/bootstrap for Function Compute, and the runtimes that it runs on; ARCH=arm64: dist-lambda/bootstrap for AWS Lambda
+	@ARCH="$(ARCH)" TARGET="$(TARGET)" OUT="$(OUT)" .ci/package
 
 .PHONY: template
 template: ## target/template for a registry of Serverless Devs: deploy/serverless-devs with dist/bootstrap in it
@@ -82,4 +83,4 @@ bench: ## What the work costs beside a floor; fails above the bounds that are pr
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean
-	rm -rf dist dist-arm64
+	rm -rf dist dist-lambda

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::sls::{Field, LogRecord, LogTime};
@@ -16,6 +16,13 @@ const CONTENT: &str = "content";
 
 /// Where Docker and Fluent Bit put the line of a container, and the stream that it was written to.
 const WRAPPED: [&str; 2] = ["log", "stream"];
+
+/// The most lines and fields together that one item may hold. Each costs some hundred bytes of memory however short it is, so a few
+/// kilobytes of gzip could fill any; a gateway's log has a field in 40 bytes, and thus room for 16 MB of it here.
+pub const MAX_PARTS: usize = 400_000;
+
+/// How some programs begin a text in UTF-8. No part of it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The lines of one item of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,30 +62,52 @@ impl Line {
 }
 
 /// The lines of a text, each read: JSON objects, one a line; or one JSON object or JSON array of them that spans lines. `time` is that
-/// of lines that carry none. Blank lines are no lines.
+/// of lines that carry none. Blank lines are no lines. A text with more than [`MAX_PARTS`] is damaged as a whole.
 pub fn of_text(text: &[u8], time: LogTime) -> Vec<Option<Line>> {
-    let text = text.trim_ascii();
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii();
     let whole = match text.first() {
-        Some(b'{') => std::str::from_utf8(text).ok().and_then(object).map(|fields| vec![Some(Line::new(fields, time))]),
-        Some(b'[') => serde_json::from_slice(text)
-            .ok()
-            .map(|all: Vec<&RawValue>| all.into_iter().map(|one| line(one.get().as_bytes(), time)).collect()),
+        Some(b'{') => std::str::from_utf8(text).ok().and_then(object).map(|fields| Some(vec![Some(Line::new(fields, time))])),
+        Some(b'[') => elements(text).map(|all| within(all.into_iter().map(|one| line(one.get().as_bytes(), time)))),
         _ => None,
     };
-    whole.unwrap_or_else(|| {
-        text.split(|byte| *byte == b'\n').filter(|one| !one.trim_ascii().is_empty()).map(|one| line(one, time)).collect()
-    })
+    let lines = whole
+        .unwrap_or_else(|| within(text.split(|byte| *byte == b'\n').filter(|one| !one.trim_ascii().is_empty()).map(|one| line(one, time))));
+    lines.unwrap_or_else(|| vec![None])
 }
 
-/// One line; `None` if it is damaged: the beginning of an object that does not end, or no text at all. Any other text is a record with
+/// The lines, unless they have more than [`MAX_PARTS`].
+fn within(lines: impl Iterator<Item = Option<Line>>) -> Option<Vec<Option<Line>>> {
+    let mut room = MAX_PARTS;
+    lines
+        .map(|line| {
+            room = room.checked_sub(1 + line.as_ref().map_or(0, |line| line.fields.len()))?;
+            Some(line)
+        })
+        .collect()
+}
+
+/// The elements of a JSON array; `None` if it is none, or has more than [`MAX_PARTS`].
+fn elements(text: &[u8]) -> Option<Vec<&RawValue>> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let elements = json.deserialize_seq(Elements).ok()?;
+    json.end().ok()?;
+    Some(elements)
+}
+
+/// One line; `None` if it is damaged: the beginning of an object, or of an array of them, that does not end, or no text at all. Any other text is a record with
 /// one field `content`, as SLS stores it: a log, but of no gateway.
 pub fn line(line: &[u8], time: LogTime) -> Option<Line> {
     let (line, whole) = (String::from_utf8_lossy(line), std::str::from_utf8(line).is_ok());
     match object(&line) {
         Some(fields) => Some(Line::new(fields, time)),
-        None if line.trim_start().starts_with('{') || !whole => None,
+        None if begins_object(&line) || !whole => None,
         None => Some(Line { time, fields: vec![(CONTENT.to_owned(), line.trim().to_owned())] }),
     }
+}
+
+fn begins_object(line: &str) -> bool {
+    let line = line.trim_start();
+    line.strip_prefix('[').map_or(line, str::trim_start).starts_with('{')
 }
 
 /// The fields of an object, or of the one that a collector of container logs wrapped up in its own.
@@ -115,8 +144,32 @@ impl<'de> Visitor<'de> for Fields {
         while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
             let text = if value.get().starts_with('"') { serde_json::from_str(value.get()) } else { Ok(value.get().to_owned()) };
             fields.push((key.into_owned(), text.map_err(serde::de::Error::custom)?));
+            if fields.len() > MAX_PARTS {
+                return Err(serde::de::Error::custom("too many fields"));
+            }
         }
         Ok(fields)
+    }
+}
+
+struct Elements;
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element()? {
+            elements.push(element);
+            if elements.len() > MAX_PARTS {
+                return Err(serde::de::Error::custom("too many elements"));
+            }
+        }
+        Ok(elements)
     }
 }
 
@@ -156,6 +209,32 @@ mod tests {
         let plain = |text| pairs(&[("content", text)]);
         assert_eq!(read(text), [plain("[2026-03-02][info] started"), None, plain("\"text\""), pairs(&[("a", "1")])]);
         assert_eq!(of_text(b"\xf3\x89\x9a\xc2\x01", ARRIVED), [None]);
+    }
+
+    #[test]
+    fn an_array_of_objects_that_was_cut_off_is_damaged_and_no_other_text() {
+        assert_eq!(read(r#"[{"a":1},{"b""#), [None]);
+        assert_eq!(read("[ {\"a\":1}] rest"), [None]);
+        assert_eq!(read("[info] {"), [pairs(&[("content", "[info] {")])]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_hides_nothing() {
+        assert_eq!(read("\u{feff}{\"a\":1}\n{\"b\":2}"), [pairs(&[("a", "1")]), pairs(&[("b", "2")])]);
+        assert_eq!(read("\u{feff}[{\"a\":1}]"), [pairs(&[("a", "1")])]);
+    }
+
+    #[test]
+    fn a_text_of_more_parts_than_memory_may_hold_is_damaged_as_a_whole() {
+        let members = |count: usize| vec![r#""a":1"#; count].join(",");
+        let full = MAX_PARTS / 2;
+        assert_eq!(read(&"a\n".repeat(full)).len(), full);
+        for text in ["a\n".repeat(full + 1), "{}\n".repeat(MAX_PARTS + 1), format!("[{}1]", "1,".repeat(full)), "[1,".repeat(MAX_PARTS)] {
+            assert_eq!(read(&text).len(), 1, "{}", &text[..10]);
+        }
+        assert_eq!(read(&format!("{{{}}}", members(MAX_PARTS)))[0].as_ref().map(Vec::len), Some(MAX_PARTS));
+        assert_eq!(read(&format!("{{{}}}", members(MAX_PARTS + 1))), [None]);
+        assert_eq!(read(&format!("{{{}}}\n{{{}}}", members(full), members(full))), [None]);
     }
 
     #[test]

@@ -55,6 +55,29 @@ fn a_message_stays_hidden_for_six_times_the_timeout() {
 
 #[test]
 fn the_package_is_where_make_puts_it() {
-    assert!(resource("Forwarder").contains("CodeUri: dist/\n"));
+    let package = include_str!("../../.ci/package");
+    assert!(package.contains("machine=aarch64 dist=${OUT:-dist-lambda} ;;") && package.contains("\"$dist/bootstrap\"\n"));
+    assert!(TEMPLATE.contains("Default: arm64\n") && TEMPLATE.starts_with("# AWS Lambda with SAM: make package ARCH=arm64 && sam deploy"));
+    assert!(resource("Forwarder").contains("CodeUri: dist-lambda/\n"));
+    for guide in [include_str!("../../docs/deploy-lambda.md"), include_str!("../../docs/deploy-lambda.zh-CN.md")] {
+        assert!(guide.contains("$ make package ARCH=arm64\n   ```\n") && guide.contains("`dist-lambda/bootstrap`"));
+        assert!(guide.contains("`make package OUT=dist-lambda`"));
+    }
     assert!(resource("Forwarder").contains("Handler: bootstrap "));
+}
+
+#[test]
+fn a_value_with_spaces_reaches_sam_in_quotes_of_its_own() {
+    for guide in [include_str!("../../docs/deploy-lambda.md"), include_str!("../../docs/deploy-lambda.zh-CN.md")] {
+        assert!(guide.contains(r#"`'LogFilterPattern="{ $.ai_log = * }"'`"#));
+    }
+}
+
+#[test]
+fn the_guides_name_the_limit_of_an_item() {
+    let limit = sls_to_langfuse::lines::MAX_PARTS.to_string();
+    let (thousands, rest) = limit.split_at(limit.len() - 3);
+    for guide in [include_str!("../../docs/deploy-lambda.md"), include_str!("../../docs/deploy-lambda.zh-CN.md")] {
+        assert!(guide.contains(&format!("{thousands},{rest}")));
+    }
 }

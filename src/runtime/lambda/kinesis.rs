@@ -9,6 +9,9 @@ use crate::delivery::memory::RangeKey;
 use crate::error::Failure;
 use crate::lines::{self, Line, Parcel};
 
+/// How a record begins that the Kinesis Producer Library has put together from several.
+const AGGREGATED: [u8; 4] = [0xf3, 0x89, 0x9a, 0xc2];
+
 /// The records of an event. All come from one shard, which is what the platform promises.
 ///
 /// # Errors
@@ -42,10 +45,18 @@ fn parcel(item: u64, record: KinesisEventRecord, own_log_group: Option<&str>) ->
     let arrived = arrival(&record);
     let received = u32::try_from(arrived.div_euclid(1000)).ok();
     let data = record.kinesis.data.0;
-    let unpacked = if unpack::is_gzip(&data) { unpack::gunzip(&data) } else { Some(data) };
-    let Some(bytes) = unpacked else { return Ok(Parcel { item, received, lines: vec![None], size: 0 }) };
+    let Some(bytes) = unpacked(data) else { return Ok(Parcel { item, received, lines: vec![None], size: 0 }) };
     let size = bytes.len() as u64;
     Ok(Parcel { item, received, lines: lines_of(bytes, arrived, own_log_group)?, size })
+}
+
+/// What a record holds; `None` if that cannot be read. An aggregated one must not be cut into lines: it has line feeds between its parts.
+fn unpacked(data: Vec<u8>) -> Option<Vec<u8>> {
+    match data.as_slice() {
+        packed if unpack::is_gzip(packed) => unpack::gunzip(packed),
+        aggregated if aggregated.starts_with(&AGGREGATED) => None,
+        _ => Some(data),
+    }
 }
 
 /// The lines of a record, which is used up on the way.
@@ -54,4 +65,20 @@ fn lines_of(bytes: Vec<u8>, arrived: i64, own_log_group: Option<&str>) -> Result
     drop(bytes);
     cloudwatch::refuse_own_log(&data, own_log_group)?;
     Ok(cloudwatch::lines_of(data))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_aggregated_record_is_one_damaged_record_whatever_is_in_it() {
+        let data = b"\xf3\x89\x9a\xc2\n\x01k\x1a\x0c\x08\0\x1a\x08{\"a\":1}\n\x1a\x0c\x08\0\x1a\x08{\"b\":2}\n";
+        let record = json!({"data": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, data),
+            "sequenceNumber": "1", "partitionKey": "k", "approximateArrivalTimestamp": 1_772_417_413.037});
+        let event = json!({"Records": [{"eventSource": "aws:kinesis", "kinesis": record}]}).to_string();
+        let parcels: Vec<_> = incoming(&event, None).ok().unwrap().parcels.map(|parcel| parcel.ok().unwrap().lines).collect();
+        assert_eq!(parcels, [[None]]);
+    }
 }
