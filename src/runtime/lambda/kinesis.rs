@@ -1,4 +1,4 @@
-//! Records of a Kinesis stream: log lines, or payloads of a CloudWatch Logs subscription. Pure.
+//! Records of a Kinesis stream: log lines, or payloads of a CloudWatch Logs subscription. Pure but for a warning.
 
 use aws_lambda_events::kinesis::{KinesisEvent, KinesisEventRecord};
 
@@ -25,7 +25,7 @@ pub fn incoming(event: &str, own_log_group: Option<&str>) -> Result<Incoming, Fa
     let newest = records.iter().map(|record| arrival(record).div_euclid(1000)).max();
     let sequence_numbers = records.iter().map(|record| record.kinesis.sequence_number.clone()).collect();
     let own_log_group = own_log_group.map(str::to_owned);
-    let parcels = records.into_iter().zip(0..).map(move |(record, item)| parcel(item, record, own_log_group.as_deref()));
+    let parcels = records.into_iter().zip(0..).map(move |(record, item)| Ok(parcel(item, record, own_log_group.as_deref())));
     let origin = EventOrigin::new(Names::Kinesis { stream: stream.clone(), shard, sequence_numbers });
     Ok(Incoming { parcels: Box::new(parcels), source: stream, range, newest, origin })
 }
@@ -41,13 +41,13 @@ fn arrival(record: &KinesisEventRecord) -> i64 {
     record.kinesis.approximate_arrival_timestamp.timestamp_millis()
 }
 
-fn parcel(item: u64, record: KinesisEventRecord, own_log_group: Option<&str>) -> Result<Parcel, Failure> {
+fn parcel(item: u64, record: KinesisEventRecord, own_log_group: Option<&str>) -> Parcel {
     let arrived = arrival(&record);
     let received = u32::try_from(arrived.div_euclid(1000)).ok();
     let data = record.kinesis.data.0;
-    let Some(bytes) = unpacked(data) else { return Ok(Parcel { item, received, lines: vec![None], size: 0 }) };
+    let Some(bytes) = unpacked(data) else { return Parcel { item, received, lines: vec![None], size: 0 } };
     let size = bytes.len() as u64;
-    Ok(Parcel { item, received, lines: lines_of(bytes, arrived, own_log_group)?, size })
+    Parcel { item, received, lines: lines_of(bytes, arrived, own_log_group), size }
 }
 
 /// What a record holds; `None` if that cannot be read. An aggregated one must not be cut into lines: it has line feeds between its parts.
@@ -59,12 +59,23 @@ fn unpacked(data: Vec<u8>) -> Option<Vec<u8>> {
     }
 }
 
-/// The lines of a record, which is used up on the way.
-fn lines_of(bytes: Vec<u8>, arrived: i64, own_log_group: Option<&str>) -> Result<Vec<Option<Line>>, Failure> {
-    let Some(data) = unpack::subscription(&bytes) else { return Ok(lines::of_text(&bytes, cloudwatch::log_time(arrived))) };
+/// The lines of a record, which is used up on the way. The function's own log is passed over: refusing it would block the shard and its
+/// neighbours for as long as the stream keeps the record.
+fn lines_of(bytes: Vec<u8>, arrived: i64, own_log_group: Option<&str>) -> Vec<Option<Line>> {
+    let Some(data) = unpack::subscription(&bytes) else { return lines::of_text(&bytes, cloudwatch::log_time(arrived)) };
     drop(bytes);
-    cloudwatch::refuse_own_log(&data, own_log_group)?;
-    Ok(cloudwatch::lines_of(data))
+    match cloudwatch::refuse_own_log(&data, own_log_group) {
+        Ok(()) => cloudwatch::lines_of(data),
+        Err(loops) => {
+            tracing::warn!(
+                event = "own_log",
+                reason = loops.message,
+                hint = loops.hint,
+                "a record of the function's own log is passed over"
+            );
+            Vec::new()
+        }
+    }
 }
 
 #[cfg(test)]
