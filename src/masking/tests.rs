@@ -282,7 +282,11 @@ fn what_touches_a_cut_is_left_out() {
     assert_eq!(at("in 138 0013 80", Ends::Doubtful), "in [masked:cut]");
     assert_eq!(at("我的邮箱abc@", Ends::Doubtful), "我的邮箱[masked:cut]");
     assert_eq!(at("key sk-abc", Ends::Doubtful), "key [masked:cut]");
-    assert_eq!(at("all is well in 202", Ends::Doubtful), "all is well in 202");
+    assert_eq!(at("车牌京A1B", Ends::Doubtful), "车牌京[masked:cut]");
+    assert_eq!(at("db https://admin:wY2G9", Ends::Doubtful), "db [masked:cut]");
+    for whole in ["all is well in 202", "北京AI", "see https://example.com/a:b", "see https://example.com"] {
+        assert_eq!(at(whole, Ends::Doubtful), whole);
+    }
     assert_eq!(at(r#"[{"a":"in 2024"},{"b":"tel 1380013"}]"#, Ends::Doubtful), r#"[{"a":"in 2024"},{"b":"tel [masked:cut]"}]"#);
 }
 
