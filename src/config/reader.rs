@@ -62,9 +62,11 @@ impl<'a> Reader<'a> {
         self.problems
     }
 
-    /// How much was wrong so far.
-    pub(super) fn count_problems(&self) -> usize {
-        self.problems.iter().count()
+    /// True if nothing was wrong so far under a key of a table that ends before `end`. On one line tables are not told apart.
+    pub(super) fn has_read(&self, entry: &Entry, key: &str, end: Option<Place>) -> bool {
+        let prefix = format!("{}.{key}", entry.path);
+        let is_inside = |place: Place| place == entry.place || (place > entry.place && end.is_none_or(|end| place < end));
+        !self.problems.iter().any(|problem| problem.setting.starts_with(&prefix) && is_inside(problem.place))
     }
 
     /// True if nothing was wrong so far.

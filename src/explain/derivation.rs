@@ -102,7 +102,7 @@ impl Made<'_, '_> {
         let said = match self.name {
             "traceId" => self.trace_id(),
             "spanId" => Some("first 8 bytes of the SHA-256 of all fields but a collector's"),
-            "costDetails" => Some("USD, as logged"),
+            "costDetails" => return Some(self.cost()),
             "usageDetails" => self.usage(),
             _ => None,
         };
@@ -191,6 +191,7 @@ impl Made<'_, '_> {
 
     fn cost(&self) -> String {
         match self.experiment.mapped.facts.metadata("gw_price_source") {
+            Some(source) if source.starts_with("logged by ") => "USD, as logged".to_owned(),
             Some(source) => format!("USD, price of {source}"),
             None => "USD, nothing was charged".to_owned(),
         }

@@ -114,6 +114,9 @@ pub(super) fn value(haystack: Haystack<'_>, at: usize) -> Option<Span> {
         None => (from, haystack.end_within(from, LONGEST_QUOTED, is_bare)),
     };
     let value = haystack.bytes.get(start..end)?;
+    // `a: SECRET@b: SECRET`: what was taken is also the name of what follows.
+    let is_name = quote.is_none() && value.ends_with(b":") && haystack.at(end) == b' ';
+    let (value, end) = if is_name { (&value[..value.len() - 1], end - 1) } else { (value, end) };
     let is_said = quote.is_some() || haystack.at(at) == b'=' || from == at + 1 || ends_line(haystack, end);
     let end = if quote.is_none() && end - start == LONGEST_QUOTED { haystack.end_of(end, is_bare) } else { end };
     if is_secret(value, strength, is_said) { span(haystack, start, end, Kind::ApiKey) } else { None }

@@ -2,6 +2,7 @@
 
 use super::credential::begins_as_key;
 use super::kind::{Kind, Span};
+use super::word::is_province;
 
 /// What stands where the gateway cut out the middle of a long value (`reference/gateway-logs.md` §10).
 const SEAM: &str = "[truncated]";
@@ -23,7 +24,7 @@ pub(super) fn at_cuts(text: &str, ends: Ends) -> impl Iterator<Item = Span> + '_
     let end = match ends {
         Ends::Whole => None,
         Ends::CutAt(at) => before(text, text.floor_char_boundary(at)),
-        Ends::Doubtful => before(text, text.len()).filter(|span| is_part_of_secret(&text[span.start..span.end])),
+        Ends::Doubtful => before(text, text.len()).filter(|span| is_part_of_secret(&text[..span.start], &text[span.start..span.end])),
     };
     seams.chain([end]).flatten()
 }
@@ -80,6 +81,18 @@ fn is_digit(character: char) -> bool {
     character.is_ascii_digit() || ('０'..='９').contains(&character)
 }
 
-fn is_part_of_secret(token: &str) -> bool {
-    token.chars().filter(|character| is_digit(*character)).count() >= 4 || token.contains(['@', '＠']) || begins_as_key(token.as_bytes())
+fn is_part_of_secret(before: &str, token: &str) -> bool {
+    let has_digits = token.chars().filter(|character| is_digit(*character)).count() >= 4;
+    let is_address = token.contains(['@', '＠']);
+    has_digits || is_address || begins_as_key(token.as_bytes()) || is_part_of_url(token) || is_part_of_plate(before, token)
+}
+
+/// `https://user:pass`: the `@` that would tell it is cut off.
+fn is_part_of_url(token: &str) -> bool {
+    token.split_once("://").is_some_and(|(_, rest)| rest.contains(':') && !rest.contains('/'))
+}
+
+fn is_part_of_plate(before: &str, token: &str) -> bool {
+    let is_of_province = before.chars().next_back().is_some_and(is_province);
+    is_of_province && token.starts_with(|office: char| office.is_ascii_alphabetic()) && token.len() >= 3
 }

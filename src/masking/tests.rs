@@ -146,6 +146,20 @@ fn keys_are_known_by_their_beginning() {
 }
 
 #[test]
+fn chinese_in_percent_escapes_ends_words_and_begins_them() {
+    changes(&[
+        ("/q?u=%E8%81%94%E7%B3%BB13800138000%E8%B0%A2", "/q?u=%E8%81%94%E7%B3%BB[masked:mobile]%E8%B0%A2"),
+        ("u=%e7%b3%bb11010519491231002X&v=1", "u=%e7%b3%bb[masked:id_card]&v=1"),
+        ("u=%25E7%25B3%25BB13800138000", "u=%25E7%25B3%25BB[masked:mobile]"),
+        ("u=%E7%B3%BBLTAI5tBbCC29F5jL8uj5pc57", "u=%E7%B3%BB[masked:api_key]"),
+        ("u=%E4%BA%ACA12345&v=1", "u=[masked:plate]&v=1"),
+        ("u=%E5%AF%86%E7%A0%81%EF%BC%9Ahunter2!&v=1", "u=%E5%AF%86%E7%A0%81%EF%BC%9A[masked:api_key]&v=1"),
+        ("gbk=%C1%AA%CF%B513800138000", "gbk=%C1%AA%CF%B5[masked:mobile]"),
+    ]);
+    stay(&["/q?u=%E8%81%94%E7%B3%BB&v=100%25", "%E7%B3%BB138001380001", "50%fewer"]);
+}
+
+#[test]
 fn values_are_secrets_by_their_name() {
     changes(&[
         ("password=hunter2", "password=[masked:api_key]"),
@@ -154,6 +168,7 @@ fn values_are_secrets_by_their_name() {
         (r#"\"db_password\":\"correct horse\","#, r#"\"db_password\":\"[masked:api_key]\","#),
         ("secret: s3cr3tvalue", "secret: [masked:api_key]"),
         ("X-Api-Key: abcd1234efgh", "X-Api-Key: [masked:api_key]"),
+        ("X-Api-Key: abcd1234efgh@X-Api-Key: ijkl5678mnop", "X-Api-Key: [masked:api_key]: [masked:api_key]"),
         ("Authorization: Bearer abcdef123456", "Authorization: Bearer [masked:api_key]"),
         ("Authorization: Basic dXNlcjpwYXNz", "Authorization: Basic [masked:api_key]"),
         (r"bearer abc\/def\/ghi123", "bearer [masked:api_key]"),
@@ -267,7 +282,11 @@ fn what_touches_a_cut_is_left_out() {
     assert_eq!(at("in 138 0013 80", Ends::Doubtful), "in [masked:cut]");
     assert_eq!(at("我的邮箱abc@", Ends::Doubtful), "我的邮箱[masked:cut]");
     assert_eq!(at("key sk-abc", Ends::Doubtful), "key [masked:cut]");
-    assert_eq!(at("all is well in 202", Ends::Doubtful), "all is well in 202");
+    assert_eq!(at("车牌京A1B", Ends::Doubtful), "车牌京[masked:cut]");
+    assert_eq!(at("db https://admin:wY2G9", Ends::Doubtful), "db [masked:cut]");
+    for whole in ["all is well in 202", "北京AI", "see https://example.com/a:b", "see https://example.com"] {
+        assert_eq!(at(whole, Ends::Doubtful), whole);
+    }
     assert_eq!(at(r#"[{"a":"in 2024"},{"b":"tel 1380013"}]"#, Ends::Doubtful), r#"[{"a":"in 2024"},{"b":"tel [masked:cut]"}]"#);
 }
 

@@ -150,14 +150,35 @@ fn escape(text: &[u8]) -> Option<Fold> {
     }
 }
 
-/// A percent escape of ASCII, also one whose percent sign was escaped again.
+/// The percent escapes of one character, also some whose percent signs were escaped again. Bytes that are no UTF-8 are a character that nobody
+/// knows: their digits must not become a part of the word behind them.
 fn percent(text: &[u8]) -> Option<Fold> {
-    let mut length = 1;
+    let (first, mut length) = escaped_byte(text)?;
+    let mut bytes = [first, 0, 0, 0];
+    let wanted = match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    let mut known = 1;
+    while let Some((byte, more)) = text.get(length..).filter(|_| known < wanted).and_then(escaped_byte) {
+        (bytes[known], known, length) = (byte, known + 1, length + more);
+    }
+    match std::str::from_utf8(&bytes[..known]).ok().and_then(|text| text.chars().next()) {
+        Some(character) => Some(Fold { length, character: narrow(character).unwrap_or(Some(character)) }),
+        None => Some(Fold { length: escaped_byte(text)?.1, character: Some(char::REPLACEMENT_CHARACTER) }),
+    }
+}
+
+/// The byte of a percent escape, and how long that is.
+fn escaped_byte(text: &[u8]) -> Option<(u8, usize)> {
+    let mut length = text.starts_with(b"%").then_some(1)?;
     while text.get(length..length + 2) == Some(b"25") && text.get(length + 2..length + 4).is_some_and(|next| hex(next).is_some()) {
         length += 2;
     }
-    let character = char::from_u32(hex(text.get(length..length + 2)?)?).filter(char::is_ascii)?;
-    Some(Fold { length: length + 2, character: Some(character) })
+    let byte = hex(text.get(length..length + 2)?)?;
+    Some((u8::try_from(byte).ok()?, length + 2))
 }
 
 /// A numeric character reference of ASCII: `&#64;`, `&#x40;`.
@@ -229,6 +250,10 @@ mod tests {
             (r"a\/b\\\/c", "a/b/c"),
             (r#"\"k\":\n1"#, "\"k\":\n1"),
             ("a%40b%2540c", "a@b@c"),
+            ("%E7%B3%BB138%E8%B0%A2", "系138谢"),
+            ("%25E7%25b3%25BB1 %25%45%37", "系1 %E7"),
+            ("%EF%BC%911%E2%80%8B2%F0%9F%98%803", "112😀3"),
+            ("%C1%AA138 %E7%B3138 %E7", "\u{fffd}\u{fffd}138 \u{fffd}\u{fffd}138 \u{fffd}"),
             ("a&#64;b&#x40;c", "a@b@c"),
             ("１３８－００１３　ａ＠Ｂ", "138-0013 a@B"),
             ("1\u{200b}3\u{ad}8", "138"),

@@ -87,6 +87,11 @@ pub(super) fn plate(haystack: Haystack<'_>, at: usize) -> Option<Span> {
     }
 }
 
+/// True for what a plate begins with.
+pub(super) fn is_province(character: char) -> bool {
+    PROVINCES.contains(character)
+}
+
 /// The end of the point, dash or blank between the office and the number.
 fn end_of_point(haystack: Haystack<'_>, at: usize) -> usize {
     let points: [&[u8]; 6] = ["·".as_bytes(), "•".as_bytes(), "・".as_bytes(), b"-", b" ", b"."];

@@ -13,16 +13,19 @@ pub enum NeverApplies {
     TakenBy(usize),
 }
 
-/// The first rule of a list, in which the first that holds decides, that can never apply: its index and why.
-pub fn never_applies<'c>(rules: impl IntoIterator<Item = &'c Conditions>) -> Option<(usize, NeverApplies)> {
+/// The rules of a list, in which the first that holds decides, that can never apply: their indices and why. `None` stands for a rule that
+/// could not be read, of which nothing is certain.
+pub fn never_applies<'c>(rules: impl IntoIterator<Item = Option<&'c Conditions>>) -> Vec<(usize, NeverApplies)> {
     let rules: Vec<_> = rules.into_iter().collect();
-    rules.iter().enumerate().find_map(|(index, rule)| {
+    let read = |(index, rule): (usize, &Option<&'c Conditions>)| Some((index, (*rule)?));
+    let why = |(index, rule): (usize, &Conditions)| {
         if is_impossible(rule) {
             return Some((index, NeverApplies::Impossible));
         }
-        let taken_by = rules[..index].iter().position(|earlier| covers(earlier, rule))?;
+        let taken_by = rules[..index].iter().position(|earlier| earlier.is_some_and(|earlier| covers(earlier, rule)))?;
         Some((index, NeverApplies::TakenBy(taken_by)))
-    })
+    };
+    rules.iter().enumerate().filter_map(read).filter_map(why).collect()
 }
 
 /// True if no record can meet all conditions.
@@ -30,7 +33,29 @@ pub fn is_impossible(rule: &Conditions) -> bool {
     rule.iter().any(|condition| {
         let tests = rule.of(&condition.field);
         let absent_and_present = tests.clone().any(|test| *test == Test::Exists(false)) && tests.clone().any(|test| !test.holds(None));
-        absent_and_present || finite(tests.clone()).is_some_and(|values| values.is_empty()) || is_empty_interval(tests)
+        absent_and_present
+            || finite(tests.clone()).is_some_and(|values| values.is_empty())
+            || is_empty_interval(tests.clone())
+            || have_two_ends(tests.clone())
+            || is_denied(tests)
+    })
+}
+
+/// True if the tests ask for two beginnings, or two ends, of which neither is a part of the other.
+fn have_two_ends<'t>(tests: impl Iterator<Item = &'t Test> + Clone) -> bool {
+    let differs = |one: &Test, other: &Test| match (one, other) {
+        (Test::Prefix(one), Test::Prefix(other)) => !one.starts_with(other.as_str()) && !other.starts_with(one.as_str()),
+        (Test::Suffix(one), Test::Suffix(other)) => !one.ends_with(other.as_str()) && !other.ends_with(one.as_str()),
+        _ => false,
+    };
+    tests.clone().any(|one| tests.clone().any(|other| differs(one, other)))
+}
+
+/// True if a `not` denies what the other tests demand.
+fn is_denied<'t>(tests: impl Iterator<Item = &'t Test> + Clone) -> bool {
+    tests.clone().any(|test| match test {
+        Test::Not(denied) => denied.iter().all(|denied| follows(denied, tests.clone())),
+        _ => false,
     })
 }
 
@@ -95,8 +120,12 @@ mod tests {
             when([("consumer", Test::Exists(false)), ("consumer", is("a"))]),
             when([("consumer", Test::Contains("x".into())), ("consumer", Test::Exists(false))]),
             when([("duration", Test::Above(5.0)), ("duration", Test::Below(5.0))]),
+            when([("consumer", Test::Prefix("a-".into())), ("consumer", Test::Prefix("b".into()))]),
+            when([("consumer", Test::Suffix("-a".into())), ("consumer", Test::Suffix("b".into()))]),
+            when([("consumer", Test::Exists(true)), ("consumer", Test::Not(vec![Test::Exists(true)]))]),
+            when([("consumer", Test::Prefix("ab".into())), ("consumer", Test::Not(vec![Test::Prefix("a".into())]))]),
         ] {
-            assert_eq!(never_applies([&conditions]), Some((0, NeverApplies::Impossible)), "{conditions:?}");
+            assert_eq!(never_applies([Some(&conditions)]), [(0, NeverApplies::Impossible)], "{conditions:?}");
         }
         for conditions in [
             when([]),
@@ -104,8 +133,11 @@ mod tests {
             when([("consumer", one_of(&["a", "b"])), ("consumer", Test::Not(vec![is("a")]))]),
             when([("consumer", Test::Exists(false)), ("consumer", Test::Not(vec![is("a")]))]),
             when([("duration", Test::Above(5.0)), ("duration", Test::Below(6.0))]),
+            when([("consumer", Test::Prefix("a".into())), ("consumer", Test::Prefix("ab".into())), ("consumer", Test::Suffix("b".into()))]),
+            when([("consumer", Test::Prefix("a".into())), ("consumer", Test::Not(vec![Test::Prefix("ab".into())]))]),
+            when([("consumer", Test::Not(vec![is("a")])), ("consumer", Test::Not(vec![is("b")]))]),
         ] {
-            assert_eq!(never_applies([&conditions]), None, "{conditions:?}");
+            assert_eq!(never_applies([Some(&conditions)]), [], "{conditions:?}");
         }
     }
 
@@ -123,7 +155,9 @@ mod tests {
             (when([("duration", Test::Below(9.0))]), when([("duration", Test::Below(9.0))])),
             (when([("consumer", Test::Exists(true))]), when([("consumer", Test::Suffix("x".into()))])),
         ] {
-            assert_eq!(never_applies([&when([("api", is("other"))]), &earlier, &later]), Some((2, NeverApplies::TakenBy(1))), "{later:?}");
+            let other = when([("api", is("other"))]);
+            let found = never_applies([Some(&other), Some(&earlier), Some(&later)]);
+            assert_eq!(found, [(2, NeverApplies::TakenBy(1))], "{later:?}");
         }
     }
 
@@ -138,7 +172,17 @@ mod tests {
             (when([("duration", Test::Above(9.0))]), when([("duration", Test::Above(5.0))])),
             (when([("consumer", Test::Exists(true))]), when([("consumer", Test::Not(vec![is("a")]))])),
         ] {
-            assert_eq!(never_applies([&earlier, &later]), None, "{earlier:?} {later:?}");
+            assert_eq!(never_applies([Some(&earlier), Some(&later)]), [], "{earlier:?} {later:?}");
         }
+    }
+
+    #[test]
+    fn every_such_rule_is_found_and_one_that_could_not_be_read_takes_nothing() {
+        let (all, one) = (when([]), when([("consumer", is("a"))]));
+        let none = when([("consumer", is("a")), ("consumer", is("b"))]);
+        assert_eq!(
+            never_applies([None, Some(&none), Some(&all), None, Some(&one), Some(&none)]),
+            [(1, NeverApplies::Impossible), (4, NeverApplies::TakenBy(2)), (5, NeverApplies::Impossible)]
+        );
     }
 }

@@ -198,6 +198,6 @@ fn consumer<'a>(call: &GatewayCall<'a>) -> Option<Cow<'a, str>> {
 }
 
 /// A whole number from 1 that fits what Langfuse stores.
-fn prompt_version(text: &str) -> Option<u32> {
+pub fn prompt_version(text: &str) -> Option<u32> {
     text.trim().parse().ok().filter(|version| (1..=i32::MAX.unsigned_abs()).contains(version))
 }

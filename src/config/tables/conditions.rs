@@ -1,11 +1,10 @@
 //! `when = [{ field = …, operator = … }]`, wherever a table chooses records → [`Conditions`].
 
-use std::borrow::Cow;
-
 use super::super::reader::Reader;
 use super::super::rules::{self, Rule};
 use super::{Entry, Key, Need, Node, Shape};
 use crate::gateway::field_path::FieldPath;
+use crate::gateway::value::is_marker;
 use crate::select::contradiction::{NeverApplies, is_impossible, never_applies};
 use crate::select::{Condition, Conditions, Pattern, Test};
 
@@ -128,8 +127,8 @@ pub(in super::super) fn operators() -> String {
 /// An operator and its operand as a test; also for the filter of a call.
 pub(in super::super) fn test(operator: &str, operand: Operand) -> Result<Test, Rule> {
     match (operator, operand) {
-        ("equals", Operand::Text(text)) => Ok(Test::Equals(text)),
-        ("in", Operand::Texts(texts)) if !texts.is_empty() => Ok(Test::In(texts)),
+        ("equals", Operand::Text(text)) => value(text).map(Test::Equals),
+        ("in", Operand::Texts(texts)) if !texts.is_empty() => texts.into_iter().map(value).collect::<Result<_, _>>().map(Test::In),
         ("in", _) => Err("must be a list of at least one text".into()),
         ("prefix", Operand::Text(text)) => some(text).map(Test::Prefix),
         ("suffix", Operand::Text(text)) => some(text).map(Test::Suffix),
@@ -143,6 +142,11 @@ pub(in super::super) fn test(operator: &str, operand: Operand) -> Result<Test, R
         ("above" | "below", _) => Err("must be a number".into()),
         _ => Err(format!("must be one of {}", operators()).into()),
     }
+}
+
+/// What stands for no value is never the text of one.
+fn value(text: String) -> Result<String, Rule> {
+    if is_marker(&text) { Err("must be a value; this stands for none: exists = false holds where there is none".into()) } else { Ok(text) }
 }
 
 /// Every text begins with the empty one; whoever wants that means `exists`.
@@ -161,40 +165,36 @@ pub(super) struct Listed<'r> {
     pub entry: &'r Entry,
     /// Its name.
     pub name: &'r str,
-    /// When it holds.
+    /// When it holds, as far as it could be read.
     pub when: &'r Conditions,
 }
 
-/// Records what is wrong between the rules of an ordered list: names that stand twice, and rules that can never apply. `problems_before`: how
-/// many there were before the list was read.
-pub(super) fn check_list(reader: &mut Reader<'_>, rules: &[Listed<'_>], problems_before: usize) {
-    let is_read = reader.count_problems() == problems_before;
+/// Records what is wrong between the rules of an ordered list: names that stand twice, and rules that can never apply.
+pub(super) fn check_list(reader: &mut Reader<'_>, rules: &[Listed<'_>]) {
     for (index, rule) in rules.iter().enumerate() {
         if let Some(first) = rules[..index].iter().find(|other| other.name == rule.name) {
             let rule_text = format!("must have a name of its own; there is one of this name on {}", line(first.entry));
             reader.refuse_entry(rule.entry, "name", rule.entry.place, rule_text);
         }
     }
-    // A rule that could not be read would look like one for all records.
-    if !is_read {
-        return;
+    // A condition that could not be read is missing: the rule would look like one for more records.
+    let ends = rules.iter().skip(1).map(|next| Some(next.entry.place)).chain([None]);
+    let read: Vec<_> = rules.iter().zip(ends).map(|(rule, end)| reader.has_read(rule.entry, "when", end).then_some(rule.when)).collect();
+    for (index, why) in never_applies(read) {
+        reader.refuse_entry(rules[index].entry, "when", rules[index].entry.place, reason(why, rules));
     }
-    if let Some((index, why)) = never_applies(rules.iter().map(|rule| rule.when)) {
-        let rule = &rules[index];
-        let text: Cow<'static, str> = match why {
-            NeverApplies::Impossible => "can never hold: its conditions exclude each other; take one of them out".into(),
-            NeverApplies::TakenBy(earlier) => {
-                let earlier = &rules[earlier];
-                let reach = if earlier.when.is_empty() { "takes every record" } else { "takes every record that this one would" };
-                format!(
-                    "can never be reached: {} ({}) stands before it and {reach}; move that one behind it",
-                    earlier.name,
-                    line(earlier.entry)
-                )
-                .into()
-            }
-        };
-        reader.refuse_entry(rule.entry, "when", rule.entry.place, text);
+}
+
+fn reason(why: NeverApplies, rules: &[Listed<'_>]) -> Rule {
+    match why {
+        NeverApplies::Impossible => "can never hold: its conditions exclude each other; take one of them out".into(),
+        NeverApplies::TakenBy(earlier) => {
+            let earlier = &rules[earlier];
+            let is_for_all = earlier.when.is_empty();
+            let reach = if is_for_all { "takes every record" } else { "takes every record that this one would" };
+            let name_and_line = format!("{} ({})", earlier.name, line(earlier.entry));
+            format!("can never be reached: {name_and_line} stands before it and {reach}; move that one behind it").into()
+        }
     }
 }
 

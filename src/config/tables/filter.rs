@@ -41,7 +41,7 @@ static KEYS: [Key; 3] = [
 /// The rules in the order of the file.
 pub(in super::super) fn filter(reader: &mut Reader<'_>) -> Filter {
     let entries = reader.entries(&FILTER);
-    let (mut rules, problems_before) = (Vec::new(), reader.count_problems());
+    let mut rules = Vec::new();
     for entry in &entries {
         let name = reader.text(entry, "name", rules::label);
         let when = conditions(reader, entry);
@@ -51,6 +51,6 @@ pub(in super::super) fn filter(reader: &mut Reader<'_>) -> Filter {
         }
     }
     let listed: Vec<_> = rules.iter().map(|(entry, rule)| Listed { entry, name: &rule.name, when: &rule.when }).collect();
-    check_list(reader, &listed, problems_before);
+    check_list(reader, &listed);
     Filter { rules: rules.into_iter().map(|(_, rule)| rule).collect(), of_call: None }
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::super::reader::Reader;
 use super::super::rules::{self, Rule};
 use super::{Entry, Form, Key, Need, Node, Shape, TableKind, Text};
+use crate::trace::attributes;
 use crate::trace::mapping::{Mapping, Source, Sources};
 use crate::trace::metadata::is_free_key;
+use crate::trace::ownership::span_in;
 
 pub(in super::super) static MAPPING: TableKind = TableKind {
     name: "mapping",
@@ -99,7 +101,6 @@ fn pair_of_prompt(reader: &mut Reader<'_>, entry: &Entry, mapping: &Mapping) {
 }
 
 fn mapping(reader: &mut Reader<'_>, entry: &Entry) -> Mapping {
-    let any = |text: &str| rules::any(text).map(|_| ());
     let label = |text: &str| rules::label(text).map(|_| ());
     let environment = |text: &str| rules::environment(text).map(|_| ());
     Mapping {
@@ -112,10 +113,18 @@ fn mapping(reader: &mut Reader<'_>, entry: &Entry) -> Mapping {
         release: sources(reader, entry, "release", label),
         version: sources(reader, entry, "version", label),
         prompt_name: sources(reader, entry, "prompt_name", label),
-        prompt_version: sources(reader, entry, "prompt_version", any),
-        parent: sources(reader, entry, "parent", any),
+        prompt_version: sources(reader, entry, "prompt_version", prompt_version),
+        parent: sources(reader, entry, "parent", parent),
         metadata: metadata(reader, entry),
     }
+}
+
+fn prompt_version(text: &str) -> Result<(), Rule> {
+    attributes::prompt_version(text).map(|_| ()).ok_or_else(|| "must be a whole number from 1, as in =3".into())
+}
+
+fn parent(text: &str) -> Result<(), Rule> {
+    span_in(text).map(|_| ()).ok_or_else(|| "must be 16 hex digits, not all 0".into())
 }
 
 /// The sources under a key; a constant obeys the rule of what it is for.
@@ -232,6 +241,22 @@ mod tests {
                  example: user = [\"request_header.x-user-id\", \"consumer\"]",
             ]
         );
+    }
+
+    #[test]
+    fn a_constant_that_can_never_be_meant_is_refused() {
+        for (line, rule) in [
+            ("parent = '=zz'", "mapping.parent (CONFIG_FILE line 2): must be 16 hex digits, not all 0; "),
+            ("parent = '=0000000000000000'", "mapping.parent (CONFIG_FILE line 2): must be 16 hex digits, not all 0; "),
+            (
+                "prompt_version = ['v', '=two']\nprompt_name = 'n'",
+                "mapping.prompt_version (CONFIG_FILE line 2): must be a whole number from",
+            ),
+        ] {
+            let problems = read(&format!("[mapping]\n{line}")).unwrap_err();
+            assert!(problems.len() == 1 && problems[0].starts_with(rule), "{problems:?}");
+        }
+        assert!(read("[mapping]\nparent = '=00f067aa0ba902b7'\nprompt_name = '=n'\nprompt_version = '=3'").is_ok());
     }
 
     #[test]

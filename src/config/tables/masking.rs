@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::problem::Place;
 use super::super::reader::Reader;
 use super::super::rules::Rule;
+use super::super::table;
 use super::{Entry, Form, Key, Need, Shape, TableKind};
 use crate::masking::{BUILT_IN, ContentPolicy, ContentSettings, IdForm, Kind, Kinds, Masking, Pattern};
 use crate::policy::is_keepable;
@@ -88,6 +89,7 @@ static PATTERN_KEYS: &[Key] = &[
 pub(in super::super) fn content(reader: &mut Reader<'_>, policy: ContentPolicy) -> Option<ContentSettings> {
     let entries = reader.entries(&MASKING);
     let Some(entry) = entries.first() else { return Some(ContentSettings { policy, ..ContentSettings::default() }) };
+    demand_policy(reader, entry);
     let kinds = reader.texts(entry, "patterns", kind).map(Kinds::of);
     let kinds = if entry.member("patterns").is_some() { kinds } else { Some(Kinds::ALL) };
     let patterns = patterns(reader, entry);
@@ -109,6 +111,15 @@ pub(in super::super) fn content(reader: &mut Reader<'_>, policy: ContentPolicy) 
         hash_key: hash_key.map(Secret::new),
         keep: keep.unwrap_or_default(),
     })
+}
+
+/// Whoever says what is covered believes that it is; without a policy nothing would be. One that says `full` himself knows.
+fn demand_policy(reader: &mut Reader<'_>, entry: &Entry) {
+    let covers = ["patterns", "pattern"].into_iter().find(|key| entry.member(key).is_some());
+    if let Some(key) = covers.filter(|_| reader.written(&table::CONTENT_POLICY).is_none()) {
+        let rule = "must stand beside CONTENT_POLICY, as in content_policy = \"masked\": without one everything is sent as logged";
+        reader.refuse_entry(entry, key, place(entry, key), rule);
+    }
 }
 
 fn place(entry: &Entry, key: &str) -> Place {
@@ -197,6 +208,25 @@ mod tests {
             (settings.user_id, settings.session_id, *settings.masking == Masking::default()),
             (IdForm::Logged, IdForm::Logged, true)
         );
+    }
+
+    #[test]
+    fn patterns_without_any_policy_stop_the_start_because_nothing_would_be_covered() {
+        let told = |file: &str| {
+            let variables = BTreeMap::from([("CONFIG_FILE".to_owned(), "s.toml".to_owned())]);
+            let files = BTreeMap::from([(PathBuf::from("s.toml"), file.as_bytes().to_vec())]);
+            load_trace(&variables, &files).map(|_| ()).map_err(|problems| problems.to_string())
+        };
+        let own = "[[masking.pattern]]\nname = 'staff'\nregex = 'EMP[0-9]{6}'\n";
+        for (file, key) in [("[masking]\npatterns = ['email']\n", "patterns"), (own, "pattern")] {
+            let problem = told(file).unwrap_err();
+            assert!(problem.starts_with(&format!("masking.{key} (CONFIG_FILE line ")), "{problem}");
+            assert!(problem.contains("must stand beside CONTENT_POLICY") && !problem.contains('\n'), "{problem}");
+            for policy in ["full", "masked", "lengths"] {
+                assert_eq!(told(&format!("content_policy = '{policy}'\n{file}")), Ok(()));
+            }
+        }
+        assert_eq!(told("[masking]\nkeep = ['tags']\n"), Ok(()));
     }
 
     #[test]

@@ -156,7 +156,7 @@ impl Routing {
 
     /// The routes to these destinations. What is wrong is recorded.
     pub(in super::super) fn routes(&self, reader: &mut Reader<'_>, destinations: &[DestinationSettings]) -> Routes {
-        let (mut rules, problems_before) = (Vec::new(), reader.count_problems());
+        let mut rules = Vec::new();
         for entry in &self.routes {
             let name = reader.text(entry, "name", rules::label);
             let when = conditions(reader, entry);
@@ -168,7 +168,7 @@ impl Routing {
             }
         }
         let listed: Vec<_> = rules.iter().map(|(entry, rule)| Listed { entry, name: &rule.name, when: &rule.when }).collect();
-        check_list(reader, &listed, problems_before);
+        check_list(reader, &listed);
         Routes { rules: rules.into_iter().map(|(_, rule)| rule).collect() }
     }
 

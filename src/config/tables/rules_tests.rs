@@ -114,6 +114,11 @@ fn each_mistake_is_told_with_line_rule_and_advice() {
         ),
         (filter("[{ field = 'a', matches = '(sentinel' }]"), "filter.when.matches (CONFIG_FILE line 4): must be a regular expression"),
         (filter("[{ field = 'a', prefix = '' }]"), "filter.when.prefix (CONFIG_FILE line 4): must not be empty"),
+        (
+            filter("[{ field = 'a', equals = '-' }]"),
+            "filter.when.equals (CONFIG_FILE line 4): must be a value; this stands for none: exists = false",
+        ),
+        (filter("[{ field = 'a', in = ['x', ''] }]"), "filter.when.in (CONFIG_FILE line 4): must be a value; this stands for none"),
         (filter("[{ field = 'a', in = [] }]"), "filter.when.in (CONFIG_FILE line 4): must be a list of at least one text"),
         (filter("[{ field = 'a', not = {} }]"), "filter.when.not.equals (CONFIG_FILE line 4): must say what"),
         (
@@ -162,6 +167,20 @@ fn rules_that_cannot_be_meant_are_told_with_the_other_rule() {
     );
     let with_another = format!("langfuse_sample_rate = 2\n{}{}", rule("one", "# all"), rule("two", &of("a")));
     assert_eq!(problems(&with_another).len(), 2, "a mistake elsewhere hides none");
+    let misspelt = rule("other", "when = [{ feld = 'consumer', equals = 'a' }]");
+    let lines = |told: Vec<String>| told.iter().map(|one| one.split(':').next().unwrap_or("").to_owned()).collect::<Vec<_>>();
+    assert_eq!(
+        lines(told(&[misspelt.clone(), rule("one", &of("a")), rule("two", &of("a")), rule("three", &of("b")), rule("four", &of("b"))])),
+        [
+            "filter.when.feld (CONFIG_FILE line 4)",
+            "filter.when.field (CONFIG_FILE line 4)",
+            "filter.when (CONFIG_FILE line 9)",
+            "filter.when (CONFIG_FILE line 17)"
+        ],
+        "all at once, and a rule that could not be read takes nothing from the others"
+    );
+    let unreadable = rule("first", "when = 'consumer'");
+    assert_eq!(lines(told(&[unreadable, rule("one", &of("a"))])), ["filter.when (CONFIG_FILE line 4)"]);
     let narrower = "when = [{ field = 'consumer', equals = 'a' }, { field = 'api', exists = true }]";
     assert_eq!(
         told(&[rule("one", &of("b")), rule("two", &of("a")), rule("three", narrower)]),

@@ -76,7 +76,7 @@ pub(in super::super) fn sampling(reader: &mut Reader<'_>) -> Sampling {
     if let Some(slow_above) = reader.text(entry, "slow_above", rules::age) {
         sampling.slow_above = slow_above;
     }
-    let (mut rules, problems_before) = (Vec::new(), reader.count_problems());
+    let mut rules = Vec::new();
     for entry in entry.tables("rule") {
         let (name, rate) = (reader.text(entry, "name", rules::label), reader.text(entry, "rate", rules::share));
         let when = conditions(reader, entry);
@@ -85,7 +85,7 @@ pub(in super::super) fn sampling(reader: &mut Reader<'_>) -> Sampling {
         }
     }
     let listed: Vec<_> = rules.iter().map(|(entry, rule)| Listed { entry, name: &rule.name, when: &rule.when }).collect();
-    check_list(reader, &listed, problems_before);
+    check_list(reader, &listed);
     sampling.rules = rules.into_iter().map(|(_, rule)| rule).collect();
     sampling
 }

@@ -141,6 +141,16 @@ async fn explain_names_the_source_of_the_mapping_the_profile_and_the_dialect() {
     let ended = run(&["explain", LITELLM], &[("CONFIG_FILE", LITELLM_CONFIG)]).await;
     assert_eq!(ended.stdout.matches("read in the dialect litellm\n").count(), 3);
     assert!(ended.stdout.contains("├─ user          alice  ← end_user\n"), "{}", ended.stdout);
+    assert_eq!(ended.stdout.matches("(USD, as logged)\n").count(), 3);
+}
+
+#[tokio::test]
+async fn explain_says_whose_price_a_record_of_another_gateway_was_charged_at() {
+    let config = temporary("[dialect.d]\nwhen = { e = '*' }\nstart = 'b'\nmodel = 'm'\ninput_tokens = 'i'\noutput_tokens = 'o'\n");
+    let logs = temporary(r#"{"e": "x", "b": "2026-03-02T02:10:01.037Z", "m": "qwen-plus", "i": "10", "o": "5"}"#);
+    let (file, lines) = (config.path().display().to_string(), logs.path().display().to_string());
+    let ended = run(&["explain", &lines], &[("CONFIG_FILE", &file)]).await;
+    assert!(ended.stdout.contains("(USD, price of alibaba-bailian 2026-05, CNY at 7.1)\n"), "{}", ended.stdout);
 }
 
 #[tokio::test]
