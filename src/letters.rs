@@ -9,7 +9,11 @@ use crate::dead_letter::{self, DeadLetter};
 use crate::deadline::Deadline;
 use crate::error::{Failure, Stage};
 use crate::sls::client::Logstore;
+use crate::sls::error::SlsError;
 use crate::sls::writer;
+
+/// How many letters are kept that cannot be written: some five megabytes.
+const MAX_PENDING: usize = 10_000;
 
 /// The letters of one call that are not written yet.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub struct Letters {
     deadline: Deadline,
     now: fn() -> SystemTime,
     pending: Vec<DeadLetter>,
+    /// The Logstore has not taken the last ones.
+    fails: bool,
     /// Requests to SLS so far, repeated ones included.
     pub requests: u64,
 }
@@ -25,7 +31,7 @@ pub struct Letters {
 impl Letters {
     /// Letters for `place`; without one they stand in the log alone.
     pub fn new(place: Option<Logstore>, deadline: Deadline, now: fn() -> SystemTime) -> Self {
-        Self { place, deadline, now, pending: Vec::new(), requests: 0 }
+        Self { place, deadline, now, pending: Vec::new(), fails: false, requests: 0 }
     }
 
     /// The letters that are not written yet; none where there is no place for them.
@@ -40,6 +46,23 @@ impl Letters {
         }
     }
 
+    /// Writes what is not written yet, while the call goes on. False if that does not work now: the letters are kept for the end of the call, so
+    /// that what can be delivered is delivered first.
+    ///
+    /// # Errors
+    /// When there are too many to keep.
+    pub async fn write_on_the_way(&mut self) -> Result<bool, Failure> {
+        if self.fails && self.pending.len() < MAX_PENDING {
+            return Ok(false);
+        }
+        let written = self.write().await;
+        self.fails = written.is_err();
+        match written {
+            Err(failure) if self.pending.len() >= MAX_PENDING => Err(failure),
+            written => Ok(written.is_ok()),
+        }
+    }
+
     /// Writes what is not written yet.
     ///
     /// # Errors
@@ -50,15 +73,22 @@ impl Letters {
             let part = self.pending.len().min(dead_letter::MAX_LETTERS_PER_REQUEST);
             let group = dead_letter::log_group(&self.pending[..part], now_seconds(self.now));
             let written = writer::put(place, &group, self.deadline, &mut self.requests).await;
-            written.map_err(|error| {
-                let message = format!("dead letters cannot be written to {}: {error}", place.name);
-                let hint = "the function role needs log:PostLogStoreLogs on DEAD_LETTER_LOGSTORE; the range comes again";
-                Failure::new(Stage::DeadLetter, "dead_letters_not_written", message, hint)
-            })?;
+            written.map_err(|error| not_written(&place.name, &error))?;
             self.pending.drain(..part);
         }
         Ok(())
     }
+}
+
+fn not_written(logstore: &str, error: &SlsError) -> Failure {
+    let is_missing = matches!(error, SlsError::Refused(refusal) if refusal.is_of_missing_logstore());
+    let hint = match is_missing {
+        true => {
+            "create the Logstore of DEAD_LETTER_LOGSTORE in the project of the gateway's log, or correct its name; the range comes again"
+        }
+        false => "the function role needs log:PostLogStoreLogs on DEAD_LETTER_LOGSTORE; the range comes again",
+    };
+    Failure::new(Stage::DeadLetter, "dead_letters_not_written", format!("dead letters cannot be written to {logstore}: {error}"), hint)
 }
 
 fn now_seconds(now: fn() -> SystemTime) -> u32 {

@@ -75,7 +75,10 @@ impl<'c> Work<'c> {
         if ended.is_err() {
             self.settle_what_is_on_its_way().await;
         }
-        let written = self.checkpoint().await;
+        let written = self.settlement.letters().write().await;
+        if written.is_ok() {
+            self.keep_checkpoint();
+        }
         ended.and(written)
     }
 
@@ -145,11 +148,16 @@ impl<'c> Work<'c> {
 
     /// Makes sure of what is settled so far: a failure from here on does not undo it.
     async fn checkpoint(&mut self) -> Result<(), Failure> {
-        self.settlement.letters().write().await?;
+        if self.settlement.letters().write_on_the_way().await? {
+            self.keep_checkpoint();
+        }
+        Ok(())
+    }
+
+    fn keep_checkpoint(&mut self) {
         if let Some(group) = self.settlement.origin().checkpoint() {
             self.outlets.iter().for_each(|outlet| outlet.delivery.forget_before(group));
         }
-        Ok(())
     }
 
     fn convert_record(&mut self, record: Option<LogRecord<'_>>, position: Position) -> Vec<(usize, Batch)> {

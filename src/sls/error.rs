@@ -70,6 +70,11 @@ impl Refusal {
         self.code.eq_ignore_ascii_case("ShardNotExist")
     }
 
+    /// True if there is no such Logstore, or no such project.
+    pub fn is_of_missing_logstore(&self) -> bool {
+        ["LogStoreNotExist", "ProjectNotExist"].iter().any(|code| self.code.eq_ignore_ascii_case(code))
+    }
+
     /// True for an answer that sends the request elsewhere.
     pub fn is_redirect(&self) -> bool {
         (300..400).contains(&self.status)

@@ -602,6 +602,7 @@ async fn what_was_accepted_is_remembered_until_the_dead_letters_are_written_too(
     world.langfuse.refuse_when(When::ingest().and(When::text(POISON)), Fault::status(400));
     let first = invoke(&world).await;
     assert_eq!(first.failure(), ("dead_letters_not_written", "dead_letter"));
+    assert!(first.body["hint"].as_str().unwrap().starts_with("create the Logstore of DEAD_LETTER_LOGSTORE"), "{}", first.text);
     let second = invoke(&world).await;
     assert_eq!([second.count("resumed"), second.count("shipLines")], [2, 2]);
     assert!(world.langfuse.duplicates().is_empty());

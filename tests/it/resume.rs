@@ -150,3 +150,21 @@ async fn dead_letters_of_settled_pages_are_written_before_a_later_failure_and_no
     second.assert_success();
     assert_eq!((second.count("ingestLines"), &second.report()["deadLettered"], letters()), (501, &json!({"refused": 1}), 1));
 }
+
+#[tokio::test]
+async fn what_can_be_delivered_is_delivered_even_where_dead_letters_cannot_be_written() {
+    let groups = [vec![group(vec![chat_saying(0, POISON)])], chats(6, 100)[1..].to_vec()].concat();
+    let world = World::of(groups, &[("DEAD_LETTER_LOGSTORE", "no-such-logstore")]).await;
+    page_by_page(&world);
+    world.langfuse.refuse_when(When::text(POISON), Fault::status(400));
+    let answer = world.function.invoke(&event(0, SEED, SEED + 6)).await;
+    answer.assert_balanced();
+    assert_eq!(answer.failure(), ("dead_letters_not_written", "dead_letter"));
+    assert_eq!([answer.count("shipLines"), answer.count("undone")], [500, 0]);
+    world.sls.create_logstore(PROJECT, "no-such-logstore", &[ShardSpec { id: 0, seed: 1 }]);
+    let again = world.function.invoke(&event(0, SEED, SEED + 6)).await;
+    again.assert_success();
+    assert_eq!([again.count("resumed"), again.count("shipLines")], [500, 500]);
+    assert_eq!(world.sls.put_groups(PROJECT, "no-such-logstore").len(), 1);
+    assert!(world.langfuse.duplicates().is_empty());
+}
