@@ -89,6 +89,21 @@ async fn a_server_that_hangs_costs_the_next_call_one_small_request_and_none_once
 }
 
 #[tokio::test]
+async fn a_record_for_which_connections_are_cut_stays_undone_alone_and_is_never_given_up() {
+    let world = poisoned(64, 20, &[]).await;
+    world.langfuse.refuse_when(When::text(POISON), Fault::Reset);
+    let mut old = event(0, SEED, SEED + 1);
+    old["cursorTime"] = json!(1_772_417_413);
+    for event in [event(0, SEED, SEED + 1), old] {
+        let answer = world.function.invoke(&event).await;
+        answer.assert_balanced();
+        assert_eq!(answer.failure(), ("langfuse_unavailable", "deliver"));
+        assert_eq!([answer.count("shipLines"), answer.count("undone")], [63, 1], "{}", answer.text);
+        assert_eq!(arrived(&world.langfuse), request_ids((0..64).filter(|number| *number != 20)));
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_begins_to_hang_in_a_call_is_found_out_in_that_call_and_costs_the_next_one_an_empty_request() {
     let world = World::of(chats(4, 400), &[("LANGFUSE_SDK_TIMEOUT", "0.5")]).await;
     let seen = AtomicBool::new(false);
