@@ -46,13 +46,15 @@ impl CallDelivery {
         alive.await.clone()
     }
 
-    /// A request that was not answered in time: if the destination has answered nothing in this call, an empty request tells whether it is down.
+    /// A request that was not answered in time: an empty one tells whether the destination is down. Earlier answers of the call say nothing
+    /// about that, and every attempt at a destination that hangs costs the whole of `LANGFUSE_SDK_TIMEOUT`.
     pub(super) async fn timed_out(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
-        if !self.state.healthy.load(Relaxed) && !self.deadline.left().is_zero() {
-            self.probe(shipment).await?;
-        }
         let limit = job.limit.min(ATTEMPTS_IN_TIME);
-        self.retried(shipment, Job { limit, ..job.again(None, LastAttempt::NoAnswer(NoAnswer::TimedOut)) }).await
+        let job = Job { limit, ..job.again(None, LastAttempt::NoAnswer(NoAnswer::TimedOut)) };
+        if !job.is_exhausted() && !self.deadline.left().is_zero() {
+            self.probe(shipment).await.inspect_err(|_| self.destination.suspect())?;
+        }
+        self.retried(shipment, job).await
     }
 
     /// What blocks an empty request is left to the next real one, which knows the way around.

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::answer::NoAnswer;
 use super::breaker::PROBE_TIMEOUT;
 use super::call::{CallDelivery, Sent};
 use super::job::{Job, LastAttempt, Shipment};
@@ -58,6 +59,7 @@ impl CallDelivery {
             LastAttempt::Answered(status) if self.gives_up && self.state.accepted.load(Relaxed) => {
                 shipment.settle(job.run, Outcome::DeadLetter { reason: DeadLetterReason::GaveUp, status });
             }
+            // Without an answer nobody has said anything about the record itself.
             _ => shipment.leave(exhausted),
         }
         Ok(Vec::new())
@@ -101,8 +103,8 @@ impl CallDelivery {
     }
 }
 
-/// A status that a firewall or a stumbling server may give for what a request holds: 5xx, or a 403 that is not Langfuse's own. No answer,
-/// a rate limit or a time-out say nothing about it.
+/// What a firewall or a stumbling server may do about what a request holds: 5xx, a 403 that is not Langfuse's own, or the end of the
+/// connection. A rate limit or a time-out says nothing about it.
 fn speaks_of_content(last: LastAttempt) -> bool {
-    matches!(last, LastAttempt::Answered(403 | 207 | 500..=599))
+    matches!(last, LastAttempt::Answered(403 | 207 | 500..=599) | LastAttempt::NoAnswer(NoAnswer::Broken))
 }

@@ -188,7 +188,8 @@ impl Reader {
         let groups = count_groups(&bytes)?;
         check_count(&head, groups)?;
         self.check_progress(&head)?;
-        let page = Page { first_group: first_group(&head, groups), kept: groups, bytes, _allowance: [Some(expected), extra] };
+        let page =
+            Page { first_group: first_group(&head, &self.range.begin, groups), kept: groups, bytes, _allowance: [Some(expected), extra] };
         Ok((head, page))
     }
 
@@ -249,10 +250,15 @@ fn kept_before(end: &Cursor, first_group: Option<u64>, groups: usize) -> usize {
     }
 }
 
-/// Number of the first group of a page: from `x-log-read-last-cursor`, else counted back from the next cursor.
-fn first_group(head: &PageHead, groups: usize) -> Option<u64> {
-    let behind_last = head.last_group.map(|last| last.saturating_add(1)).or(head.next.number())?;
-    behind_last.checked_sub(groups as u64)
+/// Number of the first group of a page that begins at `from`: told by `x-log-read-last-cursor`, else by the cursors if they lie as far apart
+/// as the page has groups. A number that contradicts the cursors is none: groups would be dropped as behind the end, and an attempt that
+/// goes on behind such a number would pass records over.
+fn first_group(head: &PageHead, from: &Cursor, groups: usize) -> Option<u64> {
+    let (from, next) = (from.number()?, head.next.number()?);
+    let behind_last = head.last_group.map_or(Some(next), |last| last.checked_add(1)).filter(|behind| *behind <= next)?;
+    let first = behind_last.checked_sub(groups as u64)?;
+    let is_plausible = if head.last_group.is_some() { first >= from } else { first == from };
+    is_plausible.then_some(first)
 }
 
 fn count_groups(page: &[u8]) -> Result<usize, SlsError> {
@@ -320,8 +326,19 @@ mod tests {
 
     #[test]
     fn numbers_the_groups_of_a_page_from_its_last_one() {
-        assert_eq!(first_group(&head(Some(22)), 3), Some(20));
-        assert_eq!(first_group(&head(None), 3), Some(47));
-        assert_eq!(first_group(&head(Some(1)), 3), None);
+        let numbered = |from, last_group| first_group(&head(last_group), &Cursor::from_number(from), 3);
+        assert_eq!([numbered(47, Some(49)), numbered(10, Some(22)), numbered(47, None)], [Some(47), Some(20), Some(47)]);
+    }
+
+    #[test]
+    fn believes_no_number_that_contradicts_the_cursors_of_its_page() {
+        let numbered = |from: Cursor, last_group| first_group(&head(last_group), &from, 3);
+        // Behind the next cursor, before its own, no number at all.
+        for last_group in [50, 48, 1, u64::MAX] {
+            assert_eq!(numbered(Cursor::from_number(47), Some(last_group)), None, "{last_group}");
+        }
+        // Something was passed over, and nobody says where.
+        assert_eq!(numbered(Cursor::from_number(40), None), None);
+        assert_eq!(numbered(Cursor::new("opaque"), Some(49)), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Delivery: what answers of Langfuse do to the records, and what a request to it looks like. How each fault ends stands in `faults`.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -85,6 +86,43 @@ async fn a_server_that_hangs_costs_the_next_call_one_small_request_and_none_once
     third.assert_success();
     assert_eq!([third.count("requests"), third.count("shipLines")], [2, 300]);
     assert_eq!(invoke(&world).await.count("requests"), 1);
+}
+
+#[tokio::test]
+async fn a_record_for_which_connections_are_cut_stays_undone_alone_and_is_never_given_up() {
+    let world = poisoned(64, 20, &[]).await;
+    world.langfuse.refuse_when(When::text(POISON), Fault::Reset);
+    let mut old = event(0, SEED, SEED + 1);
+    old["cursorTime"] = json!(1_772_417_413);
+    for event in [event(0, SEED, SEED + 1), old] {
+        let answer = world.function.invoke(&event).await;
+        answer.assert_balanced();
+        assert_eq!(answer.failure(), ("langfuse_unavailable", "deliver"));
+        assert_eq!([answer.count("shipLines"), answer.count("undone")], [63, 1], "{}", answer.text);
+        assert_eq!(arrived(&world.langfuse), request_ids((0..64).filter(|number| *number != 20)));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_begins_to_hang_in_a_call_is_found_out_in_that_call_and_costs_the_next_one_an_empty_request() {
+    let world = World::of(chats(4, 400), &[("LANGFUSE_SDK_TIMEOUT", "0.5")]).await;
+    let seen = AtomicBool::new(false);
+    let all_but_the_first = When::ingest().and(When::new(move |_| seen.swap(true, Relaxed)));
+    world.langfuse.refuse_when(all_but_the_first, Fault::Hang(Duration::from_secs(60)));
+    let whole = event(0, SEED, SEED + 4);
+    let first = world.function.invoke(&whole).await;
+    first.assert_balanced();
+    assert_eq!(first.failure(), ("langfuse_unavailable", "deliver"));
+    // No batch goes out twice: an empty request tells that it would be in vain.
+    assert_eq!(first.count("retries"), 0, "{}", first.text);
+    assert!(first.count("shipLines") > 0 && first.count("undone") > 0, "{}", first.text);
+    let second = world.function.invoke(&whole).await;
+    assert_eq!((second.failure(), second.count("requests")), (("langfuse_unavailable", "deliver"), 1));
+    assert!(second.count("wireBytes") < 200, "{}", second.text);
+    world.langfuse.clear_script();
+    let third = world.function.invoke(&whole).await;
+    third.assert_success();
+    assert_eq!(third.count("shipLines"), 1600);
 }
 
 #[tokio::test]

@@ -228,7 +228,7 @@ async fn every_fault_of_langfuse_ends_as_the_table_says() {
         row(
             "reset for ever",
             always(Fault::Reset),
-            "langfuse_unavailable in deliver: 6 read 5 undone 3 pages 3 pulls 5 posts 4 retries 1 not_a_model_call",
+            "langfuse_unavailable in deliver: 6 read 5 undone 3 pages 3 pulls 6 posts 4 retries 1 not_a_model_call",
             ASKED_FIRST,
         ),
         row("half-written answer", once(Fault::Cut(1)), POSTED_TWICE, DONE),
