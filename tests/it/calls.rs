@@ -127,11 +127,41 @@ async fn hooks_are_answered_while_a_call_waits() {
     let mut waiting = Connection::to(&world.function.address()).await;
     waiting.send_call(&whole_range(), &[]).await;
     until(|| !world.posts().is_empty()).await;
-    for (method, path) in [("GET", "/healthz"), ("POST", "/initialize"), ("GET", "/pre-stop")] {
+    for (method, path) in [("GET", "/healthz"), ("POST", "/initialize")] {
         assert_eq!(world.function.request(method, path).await.0, 200, "{path}");
     }
     world.invoke().await.assert_success();
     assert_eq!((world.function.events("report").len(), world.function.events("abandoned").len()), (1, 0));
+}
+
+/// A call that Langfuse keeps waiting for long.
+async fn hanging(world: &World) -> Connection {
+    world.langfuse.script([Fault::Delay(Duration::from_secs(50))]);
+    let mut waiting = Connection::to(&world.function.address()).await;
+    waiting.send_call(&whole_range(), &[]).await;
+    until(|| !world.posts().is_empty()).await;
+    waiting
+}
+
+#[tokio::test]
+async fn a_notice_that_the_instance_stops_ends_calls_that_do_not_finish_as_failures() {
+    let world = World::of(chats(5, 1), &[]).await;
+    let mut waiting = hanging(&world).await;
+    assert_eq!(world.function.request("GET", "/pre-stop").await.0, 200);
+    let answer = waiting.answer().await;
+    answer.assert_balanced();
+    assert_eq!(answer.failure(), ("instance_stops", "deadline"));
+    // Nothing forbids the platform to change its mind.
+    world.invoke().await.assert_success();
+}
+
+#[tokio::test]
+async fn a_signal_to_stop_does_not_wait_for_ever_for_a_call() {
+    let mut world = World::of(chats(5, 1), &[]).await;
+    let mut waiting = hanging(&world).await;
+    std::process::Command::new("kill").args(["-TERM", &world.function.pid().to_string()]).status().unwrap();
+    assert_eq!(waiting.answer().await.failure(), ("instance_stops", "deadline"));
+    assert_eq!(world.function.ended().await, Some(0));
 }
 
 #[tokio::test]

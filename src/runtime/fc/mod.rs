@@ -5,6 +5,7 @@
 mod answer;
 mod headers;
 mod marks;
+mod running;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use super::{Application, failed, in_own_task};
 use crate::error::{Failure, Stage};
 use crate::handler::Handled;
 use marks::{Hook, Marked};
+use running::Running;
 
 /// How long no connection is accepted after one could not be: without a pause the log would fill with the same line.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
@@ -39,13 +41,21 @@ pub async fn listen(port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).await
 }
 
-/// Serves calls until `stopping` becomes true, then lets the running ones finish.
+/// What every connection serves.
+#[derive(Clone)]
+struct Served {
+    application: Arc<dyn Application>,
+    running: Running,
+}
+
+/// Serves calls until `stopping` becomes true, then lets the running ones finish, but not for ever.
 pub async fn serve(listener: TcpListener, application: Arc<dyn Application>, mut stopping: watch::Receiver<bool>) {
+    let served = Served { application, running: Running::default() };
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(connection(stream, application.clone(), stopping.clone())); }
+                Ok((stream, _)) => { connections.spawn(connection(stream, served.clone(), stopping.clone())); }
                 // Out of file handles, or a peer that left in the queue: neither ends the server.
                 Err(error) => {
                     tracing::warn!(event = "accept", %error, "a connection could not be accepted");
@@ -57,14 +67,15 @@ pub async fn serve(listener: TcpListener, application: Arc<dyn Application>, mut
         }
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    let ended = async { while connections.join_next().await.is_some() {} };
+    tokio::join!(served.running.finish(running::AFTER_SIGTERM), ended);
 }
 
-async fn connection(stream: TcpStream, application: Arc<dyn Application>, mut stopping: watch::Receiver<bool>) {
+async fn connection(stream: TcpStream, served: Served, mut stopping: watch::Receiver<bool>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
-        let application = application.clone();
-        async move { Ok::<_, std::convert::Infallible>(route(request, application).await) }
+        let served = served.clone();
+        async move { Ok::<_, std::convert::Infallible>(route(request, served).await) }
     });
     let served = http1::Builder::new().keep_alive(true).header_read_timeout(None).serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
@@ -85,7 +96,7 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     }
 }
 
-async fn route(request: Request<Incoming>, application: Arc<dyn Application>) -> Response<Full<Bytes>> {
+async fn route(request: Request<Incoming>, served: Served) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
     if head.method == Method::GET && head.uri.path() == "/healthz" {
         return answer::plain("ok");
@@ -95,7 +106,7 @@ async fn route(request: Request<Incoming>, application: Arc<dyn Application>) ->
     let marked = Marked::start(hook, &request_id);
     let handled = match headers::control_path(&head.headers) {
         Some(path) if path != hook.path() => Some(failed(&request_id, misrouted())),
-        _ => called(hook, &head.headers, body, application).await,
+        _ => called(hook, &head.headers, body, served).await,
     };
     if let Some(handled) = &handled {
         crate::logging::call(handled);
@@ -105,26 +116,35 @@ async fn route(request: Request<Incoming>, application: Arc<dyn Application>) ->
 }
 
 /// What became of a call or a hook; `None` for a hook with nothing to tell.
-async fn called(hook: Hook, headers: &HeaderMap, body: Incoming, application: Arc<dyn Application>) -> Option<Handled> {
+async fn called(hook: Hook, headers: &HeaderMap, body: Incoming, served: Served) -> Option<Handled> {
     match hook {
-        Hook::Invoke => Some(invoke(headers, body, application).await),
-        Hook::Initialize => application.start_failure().map(|failure| failed(&headers::request_id(headers), failure)),
-        Hook::PreStop => None,
+        Hook::Invoke => Some(invoke(headers, body, served).await),
+        Hook::Initialize => served.application.start_failure().map(|failure| failed(&headers::request_id(headers), failure)),
+        Hook::PreStop => {
+            served.running.finish(running::AFTER_PRE_STOP).await;
+            None
+        }
     }
 }
 
-async fn invoke(headers: &HeaderMap, body: Incoming, application: Arc<dyn Application>) -> Handled {
+async fn invoke(headers: &HeaderMap, body: Incoming, served: Served) -> Handled {
     let deadline = headers::deadline(headers);
     let request_id = headers::request_id(headers);
     let handled = match Limited::new(body, MAX_EVENT_BYTES).collect().await {
         Ok(event) => {
             let invocation = headers::invocation(headers, event.to_bytes(), deadline);
             // Inside the task even the making of the future may panic.
-            in_own_task(async move { application.invoke(invocation).await }).await
+            let call = in_own_task(async move { served.application.invoke(invocation).await });
+            served.running.run(call).await.unwrap_or_else(|| Err(stops()))
         }
         Err(_) => Err(Failure::new(Stage::Event, "unreadable_event", "the event did not arrive whole", "the trigger calls again")),
     };
     handled.unwrap_or_else(|failure| failed(&request_id, failure))
+}
+
+fn stops() -> Failure {
+    let hint = "nothing is lost: the range comes again, to another instance";
+    Failure::new(Stage::Deadline, "instance_stops", "the instance stops before the call is done", hint)
 }
 
 fn misrouted() -> Failure {
