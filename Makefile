@@ -78,7 +78,7 @@ langfuse-env: ## Random secrets for a Langfuse on this machine, in deploy/langfu
 
 .PHONY: bench
 bench: ## What the work costs beside a floor; fails above the bounds that are promised
-	@cargo bench --locked --no-default-features
+	@cargo bench --locked --no-default-features --bench '*'
 
 .PHONY: clean
 clean: ## Remove everything that was built
