@@ -12,7 +12,7 @@ mod survey;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
@@ -34,6 +34,7 @@ use crate::sls::calls::Shard;
 use crate::sls::client::SlsClient;
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::signing::SignatureSettings;
+use crate::sls::unix_seconds;
 use crate::trace::settings::TraceSettings;
 use in_time::in_time;
 pub use lines::LineCall;
@@ -215,8 +216,7 @@ impl Handler {
     }
 
     fn now_seconds(&self) -> u32 {
-        let since = (self.now)().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+        unix_seconds((self.now)())
     }
 }
 

@@ -3,13 +3,14 @@
 //! They are written while the call goes on, so that neither memory nor a late failure keeps them; a range that comes again may write them
 //! again, which `replay` ignores.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use crate::dead_letter::{self, DeadLetter};
 use crate::deadline::Deadline;
 use crate::error::{Failure, Stage};
 use crate::sls::client::Logstore;
 use crate::sls::error::SlsError;
+use crate::sls::unix_seconds;
 use crate::sls::writer;
 
 /// How many letters are kept that cannot be written: some five megabytes.
@@ -71,7 +72,7 @@ impl Letters {
         let Some(place) = &self.place else { return Ok(()) };
         while !self.pending.is_empty() {
             let part = self.pending.len().min(dead_letter::MAX_LETTERS_PER_REQUEST);
-            let group = dead_letter::log_group(&self.pending[..part], now_seconds(self.now));
+            let group = dead_letter::log_group(&self.pending[..part], unix_seconds((self.now)()));
             let written = writer::put(place, &group, self.deadline, &mut self.requests).await;
             written.map_err(|error| not_written(&place.name, &error))?;
             self.pending.drain(..part);
@@ -89,9 +90,4 @@ fn not_written(logstore: &str, error: &SlsError) -> Failure {
         false => "the function role needs log:PostLogStoreLogs on DEAD_LETTER_LOGSTORE; the range comes again",
     };
     Failure::new(Stage::DeadLetter, "dead_letters_not_written", format!("dead letters cannot be written to {logstore}: {error}"), hint)
-}
-
-fn now_seconds(now: fn() -> SystemTime) -> u32 {
-    let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
 }

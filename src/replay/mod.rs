@@ -17,7 +17,7 @@ pub mod state;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use crate::dead_letter::DeadLetter;
 use crate::error::{Failure, Stage};
@@ -27,6 +27,7 @@ use crate::invocation::LogPlace;
 use crate::report::Report;
 use crate::sls::calls::Shard;
 use crate::sls::error::SlsError;
+use crate::sls::unix_seconds;
 use crate::trace::settings::TraceSettings;
 use ledger::{Ledger, Wanted};
 use letters::LetterStore;
@@ -175,6 +176,5 @@ fn is_of_delivery(failure: &Failure) -> bool {
 
 /// UNIX seconds.
 fn now() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+    unix_seconds(SystemTime::now())
 }

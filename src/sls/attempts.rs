@@ -1,4 +1,4 @@
-//! One small call, with the attempts and waits that SLS asks for. Pages have their own in `reader`, writing in `writer`.
+//! One small call, with the attempts and waits that SLS asks for. Pages have their own in `reader`, because a page that is too large is asked for in parts.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

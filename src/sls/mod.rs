@@ -19,6 +19,14 @@ pub mod signing;
 pub mod wire;
 pub mod writer;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A time as SLS counts it: UNIX seconds; 0 before 1970.
+pub fn unix_seconds(time: SystemTime) -> u32 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+}
+
 /// When a log was produced or collected: after the request it describes (`reference/gateway-logs.md` §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogTime {

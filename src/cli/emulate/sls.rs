@@ -1,7 +1,7 @@
 //! `emulate sls`: the SLS stand-in for as long as somebody needs it.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use anyhow::Context;
 use clap::Args;
@@ -14,6 +14,7 @@ use crate::cli::stand_in::bad_logs;
 use crate::cli::{Surroundings, input, sample, say};
 use crate::config::Variables;
 use crate::emulator::sls::{AccessKey, ShardSpec, SlsEmulator, SlsWorld, groups_from_jsonl};
+use crate::sls::unix_seconds;
 use crate::sls::wire::LogGroup;
 
 const KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
@@ -135,6 +136,5 @@ impl Sls {
 }
 
 fn now() -> u32 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+    unix_seconds(SystemTime::now())
 }
