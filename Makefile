@@ -30,9 +30,10 @@ run: ## Sample logs through the real function, and what arrives; TO=langfuse sen
 	@cargo build --locked --bins
 	@cargo run --locked --quiet --bin sls-to-langfuse -- demo --to $(TO)
 
+# Three tests a core: most of them wait for retries and time-outs of the real binary.
 .PHONY: test
 test: ## Every test that needs only the toolchain
-	@cargo test --locked
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((3 * $$(getconf _NPROCESSORS_ONLN)))} cargo test --locked
 
 .PHONY: check
 check: ## Formatter, lints, documentation, warnings being errors; manifests and scripts against their rules
