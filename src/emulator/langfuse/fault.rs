@@ -183,6 +183,12 @@ impl When {
         Self::new(move |incoming| self.holds(incoming) && other.holds(incoming))
     }
 
+    /// Where the condition does not hold: also at requests of another kind.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        Self::new(move |incoming| !self.holds(incoming))
+    }
+
     pub(super) fn holds(&self, incoming: &Incoming) -> bool {
         (self.0)(incoming)
     }
