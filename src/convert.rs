@@ -1,6 +1,7 @@
 //! One record's way from log to encoded observation, and the batches it goes into: one for each destination. Pure: values in, values out.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::export::batch::{Batch, MAX_REQUEST_BYTES, Source};
 use crate::export::otlp::{self, SpanWriter};
@@ -10,6 +11,7 @@ use crate::policy;
 use crate::report::SkipReason;
 use crate::select::Routed;
 use crate::sls::LogRecord;
+use crate::spent::Spent;
 use crate::trace::{Observation, SpanId};
 
 /// The most that the open batches of one call hold together. Bytes. Two full requests, so that many destinations with few records each
@@ -96,12 +98,13 @@ impl<'s> Converter<'s> {
         if copies == 0 {
             return converted;
         }
+        let spent = Spent::of(&observation, &self.judge.trace.prices).map(Arc::new);
         policy::apply(&mut observation, &self.judge.trace.content);
         let encoded = self.writer.write(&observation);
-        let source = Source { position, span_id, route, ticket };
+        let source = Source { position, span_id, route, ticket, spent };
         for to in to {
             let Some(open) = self.open.get_mut(*to).filter(|open| !open.known.contains(&span_id)) else { continue };
-            converted.full.extend(open.push(encoded, source).map(|full| (*to, full)));
+            converted.full.extend(open.push(encoded, source.clone()).map(|full| (*to, full)));
         }
         converted.full.extend(self.too_much());
         converted

@@ -64,6 +64,7 @@ pub mod secret;
 pub mod select;
 pub mod settlement;
 pub mod sls;
+pub mod spent;
 pub mod start;
 pub mod survey;
 pub mod tls;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::delivery::{DeadLetterReason, SendStats};
 use crate::gateway::Skip;
 use crate::progress::Counts;
+use crate::spent::UsageByModel;
 
 /// Why a record was passed over on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +79,8 @@ pub struct Report {
     /// By name of route, every one of them; nothing where no routes are configured.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub routes: BTreeMap<String, RouteReport>,
+    /// Tokens and cost by model, of the records that this very call delivered: those in `resumed` were in the report of an earlier one.
+    pub usage: UsageByModel,
     pub observations: u64,
     pub pages: u64,
     pub sls_requests: u64,

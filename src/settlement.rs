@@ -90,15 +90,15 @@ impl<'c> Settlement<'c> {
         self.done.report.add(batch.stats);
         let mut undone = false;
         for (source, outcome) in &batch.outcomes {
-            let outcome = self.with_refusal(*source, *outcome, batch.stop.as_ref());
+            let outcome = self.with_refusal(source, *outcome, batch.stop.as_ref());
             undone |= outcome == Outcome::Undone;
-            self.settle_copy(*source, outcome, destination);
+            self.settle_copy(source, outcome, destination);
         }
         undone && batch.stop.is_some()
     }
 
     /// What a refusal of the whole function means for a record of its route.
-    fn with_refusal(&self, source: Source, outcome: Outcome, stop: Option<&Stop>) -> Outcome {
+    fn with_refusal(&self, source: &Source, outcome: Outcome, stop: Option<&Stop>) -> Outcome {
         match (outcome, stop) {
             (Outcome::Undone, Some(Stop::Refused { status, .. })) if self.on_refusal(source) == OnRefusal::DeadLetter => {
                 Outcome::DeadLetter { reason: DeadLetterReason::Refused, status: *status }
@@ -107,7 +107,7 @@ impl<'c> Settlement<'c> {
         }
     }
 
-    fn settle_copy(&mut self, source: Source, outcome: Outcome, destination: Option<&str>) {
+    fn settle_copy(&mut self, source: &Source, outcome: Outcome, destination: Option<&str>) {
         let route = self.name(source.route);
         if outcome == Outcome::Delivered {
             self.done.report.observe(route);
@@ -134,12 +134,15 @@ impl<'c> Settlement<'c> {
     }
 
     /// All copies of a record have been answered for.
-    fn end(&mut self, source: Source, record: Pending) {
+    fn end(&mut self, source: &Source, record: Pending) {
         if record.undone {
             return;
         }
         match record.refused.is_empty() {
-            true => self.deliver(source.position, source.route),
+            true => {
+                source.spent.iter().for_each(|spent| self.done.report.usage.add(spent));
+                self.deliver(source.position, source.route);
+            }
             false => self.dead(source.position, source.route, record.refused),
         }
     }
@@ -167,7 +170,7 @@ impl<'c> Settlement<'c> {
         }
     }
 
-    fn on_refusal(&self, source: Source) -> OnRefusal {
+    fn on_refusal(&self, source: &Source) -> OnRefusal {
         self.route(source.route).map_or(OnRefusal::Block, |route| route.on_refusal)
     }
 

@@ -157,7 +157,7 @@ impl<'b> Shipment<'b> {
 
     /// What became of it.
     pub fn report(self, stop: Option<Stop>) -> BatchReport {
-        let outcomes = self.batch.sources().iter().copied().zip(self.outcomes).collect();
+        let outcomes = self.batch.sources().iter().cloned().zip(self.outcomes).collect();
         BatchReport { outcomes, stats: self.stats, stop, left: self.left }
     }
 }
@@ -183,7 +183,13 @@ mod tests {
         for index in 0..count {
             batch.push(
                 &[0],
-                Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]), route: None, ticket: None },
+                Source {
+                    position: Position { group: None, index, received: None },
+                    span_id: SpanId([1; 8]),
+                    route: None,
+                    ticket: None,
+                    spent: None,
+                },
             );
         }
         batch

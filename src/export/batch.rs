@@ -3,8 +3,10 @@
 //! Any run of neighbours can be sent alone, so that a refused request is divided without encoding anything again.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::origin::Position;
+use crate::spent::Spent;
 use crate::trace::SpanId;
 
 /// The size that a request body is filled up to before compression. Bytes. Below one megabyte, because that is what a self-hosted
@@ -15,7 +17,7 @@ pub const MAX_REQUEST_BYTES: usize = 1_000_000;
 pub const MAX_REQUEST_OBSERVATIONS: usize = 512;
 
 /// Which record an encoded observation came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// Where the record stands.
     pub position: Position,
@@ -25,6 +27,8 @@ pub struct Source {
     pub route: Option<usize>,
     /// What ties the copies of one record together, where it goes to several destinations.
     pub ticket: Option<u32>,
+    /// What the call used, where it is counted.
+    pub spent: Option<Arc<Spent>>,
 }
 
 /// Encoded observations, in order.
@@ -89,7 +93,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn source(index: u32) -> Source {
-        Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]), route: None, ticket: None }
+        Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]), route: None, ticket: None, spent: None }
     }
 
     #[test]

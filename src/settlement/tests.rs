@@ -50,7 +50,7 @@ fn routes() -> Routes {
 
 fn source(index: u32, route: usize, copies: usize) -> Source {
     let ticket = (copies > 1).then_some(index + 1);
-    Source { position: position(index), span_id: SpanId([7; 8]), route: Some(route), ticket }
+    Source { position: position(index), span_id: SpanId([7; 8]), route: Some(route), ticket, spent: None }
 }
 
 /// Takes in record `index` with so many copies on their way.

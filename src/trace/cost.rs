@@ -5,7 +5,7 @@
 //! (`reference/langfuse.md` §6).
 
 use super::Level;
-use super::prices::{Currency, Price, PriceBook, Tier};
+use super::prices::{Currency, Price, PriceBook, Tier, is_priced_by_langfuse};
 use super::usage::Usage;
 use crate::gateway::{GatewayCall, Value};
 
@@ -17,10 +17,6 @@ const DECIMALS: f64 = 1e12;
 
 /// Langfuse stores smaller amounts only (`reference/langfuse.md` §6). USD.
 const MAX_COST: f64 = 1_000_000.0;
-
-/// Families of names that Langfuse prices by itself, if no other prefix than the vendor's stands before them (`reference/langfuse.md`
-/// §6). Decides on nothing but whether a missing price is worth a mark.
-const PRICED_BY_LANGFUSE: [&str; 9] = ["gpt", "chatgpt", "o1", "o3", "o4", "claude", "gemini", "text-embedding-3", "text-embedding-ada"];
 
 /// What a call cost. Never negative, always below 1,000,000, at most twelve decimals.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,12 +71,6 @@ fn is_free(call: &GatewayCall<'_>, charge: &Charge<'_>) -> bool {
     let from_cache = model == "from-cache" || text(call.ai.cache_status.clone()).eq_ignore_ascii_case("hit");
     let refused = charge.level != Level::Default || model == "from-security-guard";
     from_cache || (refused && charge.usage.is_some_and(|usage| usage.total == 0))
-}
-
-fn is_priced_by_langfuse(model: &str) -> bool {
-    let lower = model.to_lowercase();
-    let name = ["openai/", "anthropic/", "google/"].iter().find_map(|vendor| lower.strip_prefix(vendor)).unwrap_or(&lower);
-    PRICED_BY_LANGFUSE.iter().filter_map(|family| name.strip_prefix(family)).any(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
 impl Cost {

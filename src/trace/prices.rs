@@ -5,6 +5,7 @@
 //! its place; the tests below say whether it holds together. Nothing is parsed before the first model is looked up.
 
 mod entry;
+mod family;
 mod list;
 mod off_peak;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use entry::{Currency, Price, PriceRule, Tier};
+pub use family::is_priced_by_langfuse;
 pub use list::{PriceListError, own_prices};
 pub use off_peak::OffPeak;
 
@@ -58,7 +60,14 @@ impl Default for PriceSettings {
 pub struct PriceBook {
     settings: PriceSettings,
     shipped: OnceLock<Vec<Arc<Price>>>,
-    known: Mutex<HashMap<String, Option<Arc<Price>>>>,
+    known: Mutex<HashMap<String, Known>>,
+}
+
+/// What is known of a name.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    price: Option<Arc<Price>>,
+    public_name: Option<Arc<str>>,
 }
 
 impl PriceBook {
@@ -75,10 +84,23 @@ impl PriceBook {
     /// The price of the model of this name: own prices before shipped ones, in each the configured region before the other, in each the
     /// first that matches (`reference/model-prices.md`, matching rules). Never that of a similar model.
     pub fn price(&self, model: &str) -> Option<Arc<Price>> {
+        self.look_up(model).price
+    }
+
+    /// The name of a model as our own log may tell it (`design.md` decision 9): one that stands in a list of prices, or is made of words
+    /// that its vendor uses. A name that is neither is text of a caller's, of which nothing is told: `None`.
+    pub fn public_name(&self, model: &str) -> Option<Arc<str>> {
+        self.look_up(model).public_name
+    }
+
+    fn look_up(&self, model: &str) -> Known {
         if let Some(found) = self.known().get(model) {
             return found.clone();
         }
-        let found = self.search(self.meant(model));
+        let meant = self.meant(model);
+        let price = self.search(meant);
+        let listed = price.as_ref().map(|price| price.public_name(meant));
+        let found = Known { public_name: listed.or_else(|| family::public_name(meant).map(Arc::from)), price };
         let mut known = self.known();
         if known.len() >= MAX_KNOWN_NAMES {
             known.clear();
@@ -102,7 +124,7 @@ impl PriceBook {
         alias(model).or_else(|| alias(entry::without_prefixes(model))).map_or(model, String::as_str)
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Option<Arc<Price>>>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

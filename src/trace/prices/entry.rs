@@ -91,6 +91,8 @@ pub struct Price {
     pub off_peak: Option<OffPeak>,
     /// Who published it, and when: such as `deepseek 2026-10`.
     pub origin: String,
+    /// Names that it is the price of, as the list has them; its pattern where it has none. At least one.
+    names: Vec<Arc<str>>,
 }
 
 /// The rule that an entry breaks. Carries nothing of the entry.
@@ -132,7 +134,13 @@ impl PriceEntry {
             tiers: self.tiers.clone(),
             off_peak: self.off_peak.as_ref().map(OffPeakEntry::off_peak).transpose()?,
             origin: self.origin()?,
+            names: self.names(),
         }))
+    }
+
+    fn names(&self) -> Vec<Arc<str>> {
+        let written = |name: &String| Arc::from(without_prefixes(name).to_lowercase());
+        if self.examples.is_empty() { vec![Arc::from(self.pattern.as_str())] } else { self.examples.iter().map(written).collect() }
     }
 
     fn origin(&self) -> Result<String, PriceRule> {
@@ -147,6 +155,14 @@ impl Price {
     /// True if it is the price of the model of this name. Prefixes that end in `/` are ignored, unless the pattern names them.
     pub fn is_of(&self, name: &str) -> bool {
         self.pattern.is_match(name) || (name.contains('/') && self.pattern.is_match(without_prefixes(name)))
+    }
+
+    /// What the list calls the model of this name, which it is the price of: the shortest of its names that this one begins with, which
+    /// leaves snapshots out, else the first.
+    pub(super) fn public_name(&self, name: &str) -> Arc<str> {
+        let lower = without_prefixes(name).to_lowercase();
+        let begins = self.names.iter().filter(|known| lower.starts_with(&***known)).min_by_key(|known| known.len());
+        begins.or(self.names.first()).cloned().unwrap_or_default()
     }
 
     /// The tier of a request with this many tokens of input, cached ones included. It decides the price of all tokens of the request.

@@ -184,3 +184,44 @@ fn the_vendors_that_langfuse_prices_have_no_entry() {
         ["alibaba-bailian", "baidu", "deepseek", "minimax", "moonshot", "stepfun", "tencent", "volcengine", "zhipu"].map(str::to_owned);
     assert_eq!(vendors, BTreeSet::from(expected));
 }
+
+#[test]
+fn a_model_is_told_by_a_name_of_its_list_without_prefix_and_snapshot() {
+    let book = book(Region::Cn);
+    for (model, name) in [
+        ("qwen-max", "qwen-max"),
+        ("dashscope/QWEN-Max-2025-01-25", "qwen-max"),
+        ("qwen-plus-latest", "qwen-plus"),
+        ("qwen3-1.7b", "qwen3-1.7b"),
+        ("siliconflow/deepseek-v3.2", "deepseek-v3.2"),
+        ("text-embedding-v3", "text-embedding-v3"),
+        ("azure/gpt-4o-2024-08-06", "gpt-4o"),
+    ] {
+        assert_eq!(book.public_name(model).as_deref(), Some(name), "{model}");
+        assert_eq!(book.public_name(model).as_deref(), Some(name), "{model}, remembered");
+    }
+    assert_eq!(book.public_name("a secret of a caller"), None);
+}
+
+#[test]
+fn every_example_of_the_list_is_told_by_a_name_of_its_entry() {
+    for entry in entries() {
+        let price = entry.price().unwrap();
+        for example in &entry.examples {
+            let name = price.public_name(example);
+            let own = entry.examples.iter().any(|known| entry::without_prefixes(known).to_lowercase() == *name);
+            assert!(own && example.to_lowercase().contains(&*name), "{example}: {name}");
+        }
+    }
+}
+
+#[test]
+fn an_own_price_is_told_by_its_first_example_or_its_pattern_and_an_alias_by_what_it_means() {
+    let entry = |pattern: &str, examples: &str| format!("[[price]]\npattern = '{pattern}'\n{examples}currency = 'CNY'\ntiers = [{{ input = 1, output = 2 }}]\n");
+    let own = entry("our-.*", "examples = ['Our-Model']\n") + &entry("their-model", "");
+    let aliases = [("fast".to_owned(), "qwen-flash".to_owned())].into();
+    let book = PriceBook::new(PriceSettings { aliases, ..with_own(&own) });
+    for (model, name) in [("our-word-of-a-caller", "our-model"), ("x/their-model", "their-model"), ("FAST", "qwen-flash")] {
+        assert_eq!(book.public_name(model).as_deref(), Some(name), "{model}");
+    }
+}
