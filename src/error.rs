@@ -1,10 +1,9 @@
 //! What all failures of a call share: the stage, what failed, and what the operator should do. No HTTP, no exit codes.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Where a call failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The settings of the function.
     Settings,
@@ -20,6 +19,27 @@ pub enum Stage {
     Deadline,
     /// A bug of ours.
     Internal,
+}
+
+impl Stage {
+    /// The name in the answer and in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Settings => "settings",
+            Self::Event => "event",
+            Self::Pull => "pull",
+            Self::Deliver => "deliver",
+            Self::DeadLetter => "dead_letter",
+            Self::Deadline => "deadline",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl Serialize for Stage {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
 }
 
 /// Why a call failed, in words that name no content of a log and no text of a server's answer.

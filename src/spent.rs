@@ -149,7 +149,8 @@ mod tests {
         }
         usage.add(&spent(Some("m-00"), 10, Some(0.25)));
         assert_eq!(usage.0.len(), MAX_MODELS + 1);
-        let other = ModelUsage { calls: 4, input_tokens: 31, total_tokens: 31, cost_usd: Usd::of(1.5), unpriced: 1, ..ModelUsage::default() };
+        let other =
+            ModelUsage { calls: 4, input_tokens: 31, total_tokens: 31, cost_usd: Usd::of(1.5), unpriced: 1, ..ModelUsage::default() };
         assert_eq!(usage.0[OTHER], other);
         assert_eq!((usage.0["m-00"].calls, usage.0["m-00"].cost_usd.amount()), (2, 0.75));
     }

@@ -93,7 +93,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn source(index: u32) -> Source {
-        Source { position: Position { group: None, index, received: None }, span_id: SpanId([1; 8]), route: None, ticket: None, spent: None }
+        Source {
+            position: Position { group: None, index, received: None },
+            span_id: SpanId([1; 8]),
+            route: None,
+            ticket: None,
+            spent: None,
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::error::{Failure, Stage};
 use crate::handler::{Handled, Handler};
@@ -59,7 +60,7 @@ impl Misconfigured {
 /// Runs a call in a task of its own, so that a panic ends that task. Dropping the set ends the call when its caller has gone.
 async fn in_own_task<T: Send + 'static>(call: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
     let mut task = JoinSet::new();
-    task.spawn(call);
+    task.spawn(call.in_current_span());
     match task.join_next().await {
         Some(Ok(ended)) => Ok(ended),
         _ => Err(Failure::new(Stage::Internal, "panic", "the call panicked", "the range comes again; report this: it is a bug")),

@@ -11,7 +11,7 @@ use sls_to_langfuse::export::wire::{ExportTraceServiceRequest, Span, any_value};
 use sls_to_langfuse::gateway::Skip;
 use sls_to_langfuse::masking::{ContentPolicy, ContentSettings};
 use sls_to_langfuse::policy;
-use sls_to_langfuse::sls::{Field, LogRecord, LogTime};
+use sls_to_langfuse::sls::{Field, LogRecord, LogTime, wire};
 use sls_to_langfuse::trace::map::observation;
 use sls_to_langfuse::trace::settings::{JoinUsage, Ownership, TraceSettings};
 
@@ -34,6 +34,13 @@ impl Case {
     fn encoded(&self) -> Result<Vec<u8>, Skip> {
         converted(&self.record(), &self.settings)
     }
+}
+
+/// Every record of the corpus as a log group of its own.
+pub fn log_groups() -> Vec<wire::LogGroup> {
+    let content = |(key, value): &(String, Vec<u8>)| wire::Content { key: key.clone().into_bytes(), value: value.clone() };
+    let log = |case: &Case| wire::Log { time: case.log_time, contents: case.fields.iter().map(content).collect(), time_ns: None };
+    CORPUS.iter().map(|case| wire::LogGroup { logs: vec![log(case)], ..wire::LogGroup::default() }).collect()
 }
 
 fn converted(record: &LogRecord<'_>, settings: &TraceSettings) -> Result<Vec<u8>, Skip> {

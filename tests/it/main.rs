@@ -9,6 +9,7 @@
 
 mod calls;
 mod cli;
+mod dashboards;
 mod delivery;
 mod deploy_files;
 mod deploy_lambda;
@@ -32,6 +33,7 @@ mod resume;
 mod routing;
 mod samples;
 mod secrets;
+mod seen;
 mod sls_calls;
 mod soak;
 mod splitting;

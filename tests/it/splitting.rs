@@ -24,7 +24,10 @@ fn batch(sizes: &[usize]) -> Batch {
     let mut batch = Batch::default();
     for (index, size) in sizes.iter().enumerate() {
         let index = u32::try_from(index).unwrap();
-        batch.push(&vec![index as u8; *size], Source { position: position(index), span_id: SpanId([1; 8]), route: None, ticket: None, spent: None });
+        batch.push(
+            &vec![index as u8; *size],
+            Source { position: position(index), span_id: SpanId([1; 8]), route: None, ticket: None, spent: None },
+        );
     }
     batch
 }

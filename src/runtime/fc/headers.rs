@@ -25,6 +25,16 @@ pub fn request_id(headers: &HeaderMap) -> String {
     if id.is_empty() { "-".to_owned() } else { id }
 }
 
+/// The id of the platform's own trace of the call: of `traceparent`, else of Jaeger's form in Function Compute's header. Only what is one,
+/// since it goes into log lines.
+pub fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let part = |header: &str, separator: char, index: usize| text(headers, header)?.split(separator).nth(index);
+    let found = part("traceparent", '-', 1).or_else(|| part("x-fc-tracing-opentracing-span-context", ':', 0))?;
+    let is_id =
+        (16..=32).contains(&found.len()) && found.bytes().all(|byte| byte.is_ascii_hexdigit()) && found.bytes().any(|byte| byte != b'0');
+    is_id.then(|| found.to_ascii_lowercase())
+}
+
 /// Where the platform says it is calling, if it does.
 pub fn control_path(headers: &HeaderMap) -> Option<&str> {
     text(headers, "x-fc-control-path")
@@ -85,6 +95,18 @@ mod tests {
     fn a_request_id_can_break_no_line() {
         assert_eq!(request_id(&headers(&[("x-fc-request-id", "1-67\"}; x")])), "1-67x");
         assert_eq!(request_id(&HeaderMap::new()), "-");
+    }
+
+    #[test]
+    fn the_trace_id_is_the_platform_s_and_nothing_else() {
+        let of = |pairs: &[(&'static str, &str)]| trace_id(&headers(pairs));
+        let jaeger = ("x-fc-tracing-opentracing-span-context", "5F22f355044a957a:5708f3a959505b38:5f22f355044a957a:1");
+        let w3c = ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        assert_eq!(of(&[jaeger]).as_deref(), Some("5f22f355044a957a"));
+        assert_eq!(of(&[jaeger, w3c]).as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+        for nothing in ["", "some text:1:2:3", "00000000000000000000:1:0:1", "5f22:1:2:3"] {
+            assert_eq!(of(&[("x-fc-tracing-opentracing-span-context", nothing)]), None, "{nothing}");
+        }
     }
 
     #[test]

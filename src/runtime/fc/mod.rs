@@ -20,10 +20,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::{Application, failed, in_own_task};
 use crate::error::{Failure, Stage};
 use crate::handler::Handled;
+use crate::logging;
 use marks::{Hook, Marked};
 use running::Running;
 
@@ -103,13 +105,19 @@ async fn route(request: Request<Incoming>, served: Served) -> Response<Full<Byte
     }
     let Some(hook) = Hook::of(&head.method, head.uri.path()) else { return answer::no_such_route() };
     let request_id = headers::request_id(&head.headers);
+    let span = logging::span_of_call(&request_id, headers::trace_id(&head.headers).as_deref());
+    marked(hook, request_id, (head.headers, body), served).instrument(span).await
+}
+
+/// A call or a hook between the marks that tell the platform whose lines these are.
+async fn marked(hook: Hook, request_id: String, (headers, body): (HeaderMap, Incoming), served: Served) -> Response<Full<Bytes>> {
     let marked = Marked::start(hook, &request_id);
-    let handled = match headers::control_path(&head.headers) {
+    let handled = match headers::control_path(&headers) {
         Some(path) if path != hook.path() => Some(failed(&request_id, misrouted())),
-        _ => called(hook, &head.headers, body, served).await,
+        _ => called(hook, &headers, body, served).await,
     };
     if let Some(handled) = &handled {
-        crate::logging::call(handled);
+        logging::call(handled);
     }
     marked.end(handled.as_ref().is_some_and(|handled| handled.failure.is_some()));
     handled.as_ref().map_or_else(|| answer::plain("ok"), answer::of)

@@ -18,12 +18,14 @@ use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, Runtime, service_fn};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tracing::Instrument;
 
 use super::{failed, in_own_task};
 use crate::deadline::{DEFAULT_TIMEOUT, Deadline};
 use crate::error::Failure;
 use crate::handler::{Handled, Handler, LineCall};
 use crate::invocation::Invocation;
+use crate::logging;
 pub use answer::InvocationError;
 use event::Incoming;
 pub use event::{Kind, kind};
@@ -62,10 +64,22 @@ async fn invoke(front_end: Arc<FrontEnd>, event: LambdaEvent<Box<RawValue>>) -> 
     let id = event.context.request_id.clone();
     let deadline = deadline(event.context.deadline(), SystemTime::now());
     let request = Request { id: id.clone(), event: event.payload.get().to_owned(), deadline };
-    let ended = in_own_task(async move { front_end.handle(request).await }).await;
-    let (handled, answer) = ended.unwrap_or_else(|failure| refused(&id, failure));
-    crate::logging::call(&handled);
-    answer
+    let span = logging::span_of_call(&id, event.context.xray_trace_id.as_deref().and_then(root));
+    async {
+        let ended = in_own_task(async move { front_end.handle(request).await }).await;
+        let (handled, answer) = ended.unwrap_or_else(|failure| refused(&id, failure));
+        logging::call(&handled);
+        answer
+    }
+    .instrument(span)
+    .await
+}
+
+/// The trace id in X-Ray's header: `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`.
+fn root(header: &str) -> Option<&str> {
+    let root = header.split(';').find_map(|part| part.trim().strip_prefix("Root="))?;
+    let is_id = !root.is_empty() && root.len() <= 64 && root.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    is_id.then_some(root)
 }
 
 /// The deadline of a call that is killed at `end`. A time that has passed is none: local stand-ins send a duration instead
@@ -117,6 +131,14 @@ fn refused(request_id: &str, failure: Failure) -> (Handled, Result<Value, Invoca
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_trace_id_is_the_root_of_x_ray_s_header() {
+        let id = "1-5759e988-bd862e3fe1be46a994272793";
+        assert_eq!(root(&format!("Root={id};Parent=53995c3f42cd8ad8;Sampled=1")), Some(id));
+        assert_eq!(root(&format!("Self=1-2-3; Root={id}")), Some(id));
+        assert_eq!([root(""), root("Root="), root("Root=a secret;Sampled=0")], [None; 3]);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_deadline_is_that_of_the_context_unless_it_has_passed() {

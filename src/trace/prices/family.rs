@@ -7,8 +7,8 @@ const PRICED_BY_LANGFUSE: [&str; 9] = ["gpt", "chatgpt", "o1", "o3", "o4", "clau
 /// What vendors of these families call their sizes, generations and kinds. A name is told up to the first part that is none of them: the
 /// rest may be anybody's text.
 const PARTS: [&str; 29] = [
-    "3n", "4o", "20b", "120b", "audio", "chat", "codex", "deep", "exp", "flash", "haiku", "image", "instant", "instruct", "large", "latest", "lite",
-    "live", "mini", "nano", "opus", "oss", "preview", "pro", "realtime", "research", "small", "sonnet", "turbo",
+    "3n", "4o", "20b", "120b", "audio", "chat", "codex", "deep", "exp", "flash", "haiku", "image", "instant", "instruct", "large",
+    "latest", "lite", "live", "mini", "nano", "opus", "oss", "preview", "pro", "realtime", "research", "small", "sonnet", "turbo",
 ];
 
 /// The family that Langfuse prices `name` by, and the rest of the name. In lower case only, and without the vendor.

@@ -217,7 +217,9 @@ fn every_example_of_the_list_is_told_by_a_name_of_its_entry() {
 
 #[test]
 fn an_own_price_is_told_by_its_first_example_or_its_pattern_and_an_alias_by_what_it_means() {
-    let entry = |pattern: &str, examples: &str| format!("[[price]]\npattern = '{pattern}'\n{examples}currency = 'CNY'\ntiers = [{{ input = 1, output = 2 }}]\n");
+    let entry = |pattern: &str, examples: &str| {
+        format!("[[price]]\npattern = '{pattern}'\n{examples}currency = 'CNY'\ntiers = [{{ input = 1, output = 2 }}]\n")
+    };
     let own = entry("our-.*", "examples = ['Our-Model']\n") + &entry("their-model", "");
     let aliases = [("fast".to_owned(), "qwen-flash".to_owned())].into();
     let book = PriceBook::new(PriceSettings { aliases, ..with_own(&own) });
