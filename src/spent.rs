@@ -170,6 +170,11 @@ mod tests {
     }
 
     #[test]
+    fn a_record_on_its_way_costs_less_than_a_hundred_bytes_more() {
+        assert!(size_of::<Spent>() + size_of::<Arc<Spent>>() <= 72);
+    }
+
+    #[test]
     fn what_is_no_amount_counts_as_nothing() {
         assert_eq!([f64::NAN, -1.0, 0.0].map(Usd::of), [Usd(0); 3]);
         assert_eq!(Usd::of(f64::INFINITY), Usd(u64::MAX));

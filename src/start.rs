@@ -26,6 +26,10 @@ pub fn function(variables: &dyn Variables, files: &dyn Files) -> ExitCode {
     match (config::load(variables, files), platform.is_function_compute()) {
         (Ok(config), _) => with_settings(&platform, &config),
         (Err(problems), true) => without_settings(&platform, &problems),
+        (Err(problems), false) if platform.lambda_runtime_api.is_some() => {
+            tell(&problems);
+            ExitCode::from(WRONG_CONFIGURATION)
+        }
         (Err(problems), false) => refuse(&problems.to_string()),
     }
 }
@@ -52,11 +56,16 @@ fn run_on_lambda(platform: &Platform, handler: Handler) -> ExitCode {
 }
 
 fn without_settings(platform: &Platform, problems: &Problems) -> ExitCode {
+    tell(problems);
+    run(platform, Arc::new(Misconfigured { problems: problems.to_string() }))
+}
+
+/// Every problem of the settings as a line of the log, in the form that holds where nothing is set.
+fn tell(problems: &Problems) {
     logging::start(&LogSettings::default(), LogFormat::Json);
     for problem in problems.iter() {
         tracing::error!(event = "invalid_settings", "{problem}");
     }
-    run(platform, Arc::new(Misconfigured { problems: problems.to_string() }))
 }
 
 /// One thread: the smallest instances have a fraction of a core, and every further thread costs memory there.

@@ -12,6 +12,9 @@ const OWN_CRATES: [&str; 2] = ["sls_to_langfuse", "bootstrap"];
 /// Dependencies log requests and headers at finer levels (`design.md` §2, `RUST_LOG`; decision 9).
 const FOREIGN_CAP: LevelFilter = LevelFilter::WARN;
 
+/// Says of a failed call what our own line has said, without an event.
+const SAID_ALREADY: (&str, LevelFilter) = ("lambda_runtime::layers::panic", LevelFilter::OFF);
+
 /// `LOG_FORMAT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -34,8 +37,7 @@ pub struct LogSettings {
 
 impl Default for LogSettings {
     fn default() -> Self {
-        let own = OWN_CRATES.map(|name| (name, LevelFilter::INFO));
-        Self { format: None, filter: Targets::new().with_default(FOREIGN_CAP).with_targets(own), time_zone: "UTC".to_owned() }
+        Self { format: None, filter: general_filter(LevelFilter::INFO), time_zone: "UTC".to_owned() }
     }
 }
 
@@ -49,8 +51,12 @@ pub(super) fn filter(text: &str) -> Result<Targets, Rule> {
             Some((module, text)) => modules.push(directive(module.trim(), level(text.trim())?)?),
         }
     }
+    Ok(general_filter(general).with_targets(modules))
+}
+
+fn general_filter(general: LevelFilter) -> Targets {
     let own = OWN_CRATES.map(|name| (name, general));
-    Ok(Targets::new().with_default(general.min(FOREIGN_CAP)).with_targets(own).with_targets(modules))
+    Targets::new().with_default(general.min(FOREIGN_CAP)).with_targets([SAID_ALREADY]).with_targets(own)
 }
 
 fn directive(module: &str, level: LevelFilter) -> Result<(String, LevelFilter), Rule> {
@@ -91,6 +97,14 @@ mod tests {
         assert!(filter.would_enable("bootstrap", &Level::TRACE));
         assert!(filter.would_enable("hyper", &Level::WARN));
         assert!(!filter.would_enable("hyper", &Level::INFO));
+    }
+
+    #[test]
+    fn nobody_repeats_what_our_own_line_says_of_a_failed_call() {
+        for filter in [filter("info").unwrap(), LogSettings::default().filter] {
+            assert!(!filter.would_enable("lambda_runtime::layers::panic", &Level::ERROR));
+            assert!(filter.would_enable("lambda_runtime::runtime", &Level::WARN));
+        }
     }
 
     #[test]

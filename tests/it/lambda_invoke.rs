@@ -312,6 +312,8 @@ async fn wrong_settings_end_the_start_with_every_problem() {
         let mut process = Process::start(&all);
         assert_eq!(process.ended().await, Some(2));
         crate::support::until(|| named.iter().all(|name| process.output().contains(name))).await;
+        let told = process.events("invalid_settings").len();
+        assert_eq!(told, if named.contains(&"LANGFUSE_HOST") { named.len() } else { 0 }, "{}", process.output());
     }
 }
 

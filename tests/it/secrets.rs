@@ -163,6 +163,25 @@ async fn a_success_says_nothing_of_what_it_delivered() {
 }
 
 #[tokio::test]
+async fn models_are_told_by_names_that_are_nobody_s_text() {
+    let mut planted = Planted::new(&[]).await;
+    // Families that are known, with what a caller put before and behind them; and a trace header that is none.
+    let names = ["gpt-4o-sentinel", "sentinel/claude-sonnet-4-5-sentinel", "sentinel/qwen-max", "qwen-max-sentinel", "sentinel-model"];
+    let record = |(index, name): (usize, &&str)| {
+        let ai_log = json!({"model": name, "input_token": 1, "output_token": 2}).to_string();
+        log(&[("ai_log", &ai_log), ("request_id", &format!("model-{index}")), ("path", "/v1/chat/completions"), ("method", "POST")])
+    };
+    crate::support::append(&planted.world.sls, 0, vec![group(names.iter().enumerate().map(record).collect())]);
+    let range = event(0, SEED + 3, SEED + 4).to_string();
+    let answer =
+        planted.call(&range, &[("traceparent", "00-sentinel-trace"), ("x-fc-tracing-opentracing-span-context", "sentinel:1:0:1")]).await;
+    answer.assert_success();
+    let told: Vec<_> = planted.world.function.events("usage").iter().map(|line| line["model"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told, ["claude-sonnet-4-5", "gpt-4o", "other", "qwen-max"]);
+    planted.assert_nothing_leaked(4);
+}
+
+#[tokio::test]
 async fn refused_events_and_parameters_are_not_quoted() {
     let mut planted = Planted::new(&[]).await;
     for body in ["sentinel", r#""sentinel""#, r#"{"sentinel":"sentinel"}"#, r#"{"source":"sentinel"}"#, r#"{"source":{"sentinel":1,}}"#] {

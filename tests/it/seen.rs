@@ -245,6 +245,43 @@ async fn what_an_earlier_attempt_delivered_is_not_counted_again() {
     assert_eq!(calls(&first) + calls(&second), 11, "{} and {}", first.text, second.text);
 }
 
+/// The fields that the run book tells of an event.
+fn told(event: &str) -> BTreeSet<String> {
+    let row = rows(BOOKS[0], "event").into_iter().find(|row| name(&row[0]) == event).unwrap_or_else(|| panic!("{event} is told nowhere"));
+    let members = match event {
+        "report" | "usage" => rows(BOOKS[0], event).iter().flat_map(|row| names(&row[0])).collect(),
+        "dead_letter" => {
+            let page = text("docs/replay.md");
+            let rows = page.split("## The letter").nth(1).unwrap().lines().filter(|line| line.starts_with("| `"));
+            rows.flat_map(|row| names(row.split(" | ").next().unwrap())).collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    names(&row[2]).into_iter().chain(members).collect()
+}
+
+#[tokio::test]
+async fn lines_have_the_fields_that_the_run_book_tells_and_no_others() {
+    let world = World::new().await;
+    world.langfuse.script_when(When::text("0b7e1f05-4c1d-4a58-9d2b-0f6b1c2d3e05"), 9, Fault::answer(400, "application/json", "{}"));
+    world.invoke().await.assert_success();
+    world.function.call("{}", &[]).await;
+    let mut lambda = crate::lambda_api::Lambda::new().await;
+    assert!(lambda.invoke(&json!({})).await.failed);
+    let output = format!("{}{}", world.function.output(), lambda.process.output());
+    let mut seen = BTreeSet::new();
+    for line in output.lines().filter(|line| !line.starts_with("FC ")) {
+        let line: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let event = line.get("event").and_then(|event| event.as_str()).unwrap_or_else(|| panic!("no event: {line:?}")).to_owned();
+        let told = told(&event);
+        for field in line.keys().filter(|field| !ALWAYS.contains(&field.as_str())) {
+            assert!(told.contains(field) || ["event", "request_id", "trace_id"].contains(&field.as_str()), "{event}: {field}");
+        }
+        seen.insert(event);
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["dead_letter", "failure", "listening", "polling", "report", "usage"]);
+}
+
 #[tokio::test]
 async fn every_line_of_a_call_has_its_id_and_the_platform_s_trace() {
     let world = World::with_settings(&[("LANGFUSE_TRACING_ENABLED", "false")]).await;
