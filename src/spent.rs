@@ -14,7 +14,7 @@ use crate::trace::prices::PriceBook;
 /// stays below four kilobytes, so that an index which reads sixteen sees all of it.
 const MAX_MODELS: usize = 16;
 
-/// The name of all models that are not named: unknown ones, none, and those beyond [`MAX_MODELS`].
+/// The name of all models that are not named: unknown ones, none, and those beyond the sixteenth.
 pub const OTHER: &str = "other";
 
 /// The parts that one USD is counted in: the twelve decimals that Langfuse stores (`reference/langfuse.md` §6).
@@ -53,7 +53,7 @@ pub struct ModelUsage {
     pub unpriced: u64,
 }
 
-/// Usage by name of the model. At most [`MAX_MODELS`] names and [`OTHER`].
+/// Usage by name of the model. At most sixteen names and [`OTHER`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct UsageByModel(BTreeMap<String, ModelUsage>);
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_sum_of_small_costs_is_exact_in_any_order() {
-        let mut costs = vec![0.1, 0.2, 0.000_000_000_001, 999_999.0];
+        let mut costs = [0.1, 0.2, 0.000_000_000_001, 999_999.0];
         let mut sums = Vec::new();
         for _ in 0..costs.len() {
             costs.rotate_left(1);
