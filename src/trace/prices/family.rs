@@ -6,10 +6,14 @@ const PRICED_BY_LANGFUSE: [&str; 9] = ["gpt", "chatgpt", "o1", "o3", "o4", "clau
 
 /// What vendors of these families call their sizes, generations and kinds. A name is told up to the first part that is none of them: the
 /// rest may be anybody's text.
-const PARTS: [&str; 29] = [
-    "3n", "4o", "20b", "120b", "audio", "chat", "codex", "deep", "exp", "flash", "haiku", "image", "instant", "instruct", "large",
-    "latest", "lite", "live", "mini", "nano", "opus", "oss", "preview", "pro", "realtime", "research", "small", "sonnet", "turbo",
+const PARTS: [&str; 32] = [
+    "120b", "16k", "20b", "32k", "3n", "4o", "audio", "chat", "codex", "deep", "exp", "flash", "haiku", "image", "instant", "instruct",
+    "large", "latest", "lite", "live", "max", "mini", "nano", "opus", "oss", "preview", "pro", "realtime", "research", "small", "sonnet",
+    "turbo",
 ];
+
+/// How many parts of a name are told behind its family. The longest names of vendors have five; more would let callers make up names.
+const MAX_PARTS: usize = 5;
 
 /// The family that Langfuse prices `name` by, and the rest of the name. In lower case only, and without the vendor.
 fn family(name: &str) -> Option<(&'static str, &str)> {
@@ -28,7 +32,7 @@ pub fn is_priced_by_langfuse(model: &str) -> bool {
 pub(super) fn public_name(model: &str) -> Option<String> {
     let lower = model.to_lowercase();
     let (family, rest) = family(super::entry::without_prefixes(&lower))?;
-    let known = rest.split('-').skip(1).take_while(|part| PARTS.contains(part) || is_version(part));
+    let known = rest.split('-').skip(1).take(MAX_PARTS).take_while(|part| PARTS.contains(part) || is_version(part));
     Some(known.fold(family.to_owned(), |name, part| name + "-" + part))
 }
 
@@ -48,6 +52,7 @@ mod tests {
             ("gpt-4o-mini", "gpt-4o-mini"),
             ("azure/GPT-4o-2024-08-06", "gpt-4o"),
             ("gpt-4.1-nano", "gpt-4.1-nano"),
+            ("gpt-4-32k-0613", "gpt-4-32k"),
             ("o3-mini", "o3-mini"),
             ("claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
             ("anthropic/claude-3-5-haiku-latest", "claude-3-5-haiku-latest"),
@@ -62,7 +67,13 @@ mod tests {
 
     #[test]
     fn what_somebody_appended_is_not_told() {
-        for (model, name) in [("gpt-4o-our-secret-mini", "gpt-4o"), ("claude-123", "claude"), ("gpt-4o mini", "gpt"), ("o3-1.2.3", "o3")] {
+        for (model, name) in [
+            ("gpt-4o-our-secret-mini", "gpt-4o"),
+            ("claude-123", "claude"),
+            ("gpt-4o mini", "gpt"),
+            ("o3-1.2.3", "o3"),
+            ("o1-1-2-3-4-5-6", "o1-1-2-3-4-5"),
+        ] {
             assert_eq!(public_name(model).as_deref(), Some(name), "{model}");
         }
         for model in ["gptx", "my-gpt-4o", "qwen-max", "", "openai/"] {
