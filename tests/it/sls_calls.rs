@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use sls_to_langfuse::emulator::sls::{AccessKey, Fault, Operation, ShardSpec, SlsEmulator, SlsWorld};
 use sls_to_langfuse::secret::{Credentials, Secret};
-use sls_to_langfuse::sls::calls::{From, Shard};
+use sls_to_langfuse::sls::calls::{From, LogstoreInfo, Shard};
 use sls_to_langfuse::sls::client::{Logstore, SlsClient};
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::decode;
@@ -144,4 +144,16 @@ async fn a_group_beyond_the_limits_is_not_sent() {
     let many = wire::LogGroup { logs: vec![group("x").logs[0].clone(); 4097], ..Default::default() };
     assert!(matches!(logstore(&sls, Signing::V1).put_logs(&many, SECOND).await, Err(SlsError::TooLarge { .. })));
     assert!(sls.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_logstore_tells_for_how_long_it_keeps_logs() {
+    let sls = sls().await;
+    sls.set_retention("p-1", "log", 90).unwrap();
+    for signing in signings() {
+        assert_eq!(logstore(&sls, signing).info(SECOND).await.unwrap(), LogstoreInfo { retention_days: 90 });
+    }
+    sls.add_key(AccessKey::permanent("id", "secret").allowed(vec![]));
+    let refused = logstore(&sls, Signing::V1).info(SECOND).await.unwrap_err();
+    assert!(matches!(refused, SlsError::Refused(refusal) if refusal.is_denial && refusal.status == 401));
 }
