@@ -27,7 +27,7 @@ pub const MAX_PUT_LOGS: usize = 4096;
 pub const FOREVER_DAYS: u32 = 3650;
 
 /// The header that stands on every answer of the service (`reference/sls.md` §3, "PutLogs", and §7).
-const REQUEST_ID: &str = "x-log-requestid";
+pub(super) const REQUEST_ID: &str = "x-log-requestid";
 
 /// One shard of a Logstore.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use sls_to_langfuse::emulator::sls::{AccessKey, Fault, Operation, ShardSpec, SlsEmulator, SlsWorld};
+use sls_to_langfuse::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
+use sls_to_langfuse::emulator::sls::{AccessKey, Action, Fault, Grant, Operation, ShardSpec, SlsEmulator, SlsWorld};
 use sls_to_langfuse::secret::{Credentials, Secret};
 use sls_to_langfuse::sls::calls::{From, LogstoreInfo, Shard};
 use sls_to_langfuse::sls::client::{Logstore, SlsClient};
@@ -156,4 +157,32 @@ async fn a_logstore_tells_for_how_long_it_keeps_logs() {
     sls.add_key(AccessKey::permanent("id", "secret").allowed(vec![]));
     let refused = logstore(&sls, Signing::V1).info(SECOND).await.unwrap_err();
     assert!(matches!(refused, SlsError::Refused(refusal) if refusal.is_denial && refusal.status == 401));
+}
+
+#[tokio::test]
+async fn a_probe_needs_no_key_and_tells_sls_from_a_page() {
+    let sls = sls().await;
+    let told = httpdate::parse_http_date("Thu, 21 Nov 2024 02:30:45 GMT").unwrap();
+    sls.set_clock(move || told);
+    let probe = logstore(&sls, Signing::V1).probe(SECOND).await.unwrap();
+    assert!(probe.is_sls && probe.status >= 400, "{probe:?}");
+    assert_eq!(probe.server_time, Some(told));
+    assert!(!sls.requests()[0].headers.contains_key("authorization"));
+    let elsewhere = LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap();
+    let settings = EndpointSettings { replacement: Some(elsewhere.base_url()), ..Default::default() };
+    let other = Logstore { endpoint: Endpoint::resolve("", &settings).unwrap(), ..logstore(&sls, Signing::V1) };
+    assert!(!other.probe(SECOND).await.unwrap().is_sls);
+}
+
+#[tokio::test]
+async fn whether_logs_may_be_written_is_found_out_without_writing() {
+    let sls = sls().await;
+    for signing in signings() {
+        logstore(&sls, signing).may_write(SECOND).await.unwrap();
+    }
+    let reader = Grant { action: Action::Read, logstore: "log".into() };
+    sls.add_key(AccessKey::permanent("id", "secret").allowed(vec![reader]));
+    let refused = logstore(&sls, Signing::V1).may_write(SECOND).await.unwrap_err();
+    assert!(matches!(refused, SlsError::Refused(refusal) if refusal.is_denial));
+    assert_eq!(sls.put_groups("p-1", "log"), []);
 }

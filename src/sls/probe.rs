@@ -1,0 +1,53 @@
+//! Asks what stands at an endpoint, and what a key may do there, without reading or writing a log.
+
+use std::time::{Duration, SystemTime};
+
+use http::Method;
+
+use super::calls::REQUEST_ID;
+use super::client::{Logstore, Request, redirect_origin, server_time};
+use super::error::SlsError;
+
+/// What answers at an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Whether the answer carries the id that every answer of SLS has (`reference/sls.md` §2).
+    pub is_sls: bool,
+    /// HTTP status; SLS refuses what is not signed.
+    pub status: u16,
+    /// The server's clock, where it says.
+    pub server_time: Option<SystemTime>,
+    /// Where a 3xx points to: the origin alone.
+    pub redirect_origin: Option<String>,
+}
+
+impl Logstore {
+    /// Asks without a signature, so that neither the key nor the clock matters.
+    ///
+    /// # Errors
+    /// No answer within `timeout`.
+    pub async fn probe(&self, timeout: Duration) -> Result<Probe, SlsError> {
+        let response = self.ask_unsigned(format!("/logstores/{}/shards", self.name), timeout).await?;
+        Ok(Probe {
+            is_sls: response.headers().contains_key(REQUEST_ID),
+            status: response.status().as_u16(),
+            server_time: server_time(response.headers()),
+            redirect_origin: redirect_origin(response.headers()),
+        })
+    }
+
+    /// Whether the key may write here: a PutLogs whose body is no log group, which is refused for its body only after the permission was
+    /// looked at. Nothing is written.
+    ///
+    /// # Errors
+    /// Any other refusal, or no answer within `timeout`.
+    pub async fn may_write(&self, timeout: Duration) -> Result<(), SlsError> {
+        let headers = &[("Content-Type", "application/x-protobuf"), ("x-log-bodyrawsize", "1")];
+        let path = format!("/logstores/{}/shards/lb", self.name);
+        match self.send(Request { method: Method::POST, path, query: &[], headers, body: vec![0xff], timeout }).await {
+            Err(SlsError::Refused(refusal)) if refusal.code.to_ascii_lowercase().starts_with("postbody") => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
+    }
+}
