@@ -89,6 +89,11 @@ impl Findings {
         Self { checks: rest_of(0, why), ..Self::default() }
     }
 
+    /// The endpoint is one that nothing is sent to.
+    pub fn refused(endpoint: Check) -> Self {
+        Self { checks: vec![endpoint], ..Self::default() }.then_skip("the endpoint is not trusted (sls.endpoint)")
+    }
+
     fn then_skip(mut self, why: &str) -> Self {
         self.checks.extend(rest_of(self.checks.len(), why));
         self

@@ -61,7 +61,7 @@ fn a_good_manifest_is_well_in_everything() {
 }
 
 #[test]
-fn the_manifest_that_comes_with_this_program_is_well() {
+fn what_is_reckoned_with_is_what_the_manifest_of_this_program_says() {
     let text = include_str!("../../../s.yaml");
     for wanted in ["cpu: 0.1", "memorySize: 256", "triggerInterval: 60"] {
         assert!(text.contains(wanted), "Plan::default is that of s.yaml: {wanted}");
