@@ -174,20 +174,21 @@ fn seen(answer: &Answer, canary: &Canary) -> Look {
     }
 }
 
-/// The observation itself, as it was sent: an answer that names another one proves nothing. Servers before 3.34 know no environments.
+/// The observation itself: an answer that names another one proves nothing. Servers before 3.34 know no environments.
 fn holds(body: &Value, canary: &Canary) -> bool {
     let (span_id, trace_id) = (canary.span_id.to_string(), canary.trace_id.to_string());
-    body["data"].as_array().into_iter().flatten().any(|row| {
-        let environment = row["environment"].as_str().is_none_or(|environment| environment == ENVIRONMENT);
-        environment && row["id"] == span_id && row["traceId"] == trace_id && row["name"] == NAME
-    })
+    let is_it = |row: &Value| row["id"] == span_id && row["traceId"] == trace_id && row["name"] == NAME;
+    body["data"].as_array().into_iter().flatten().any(is_it)
 }
 
 fn told(destination: &Destination, canary: &Canary, look: Look, took: Duration, wait: Duration) -> Check {
     let host = failures::host(destination);
     let check = match look {
         Look::There => {
-            let what = format!("one observation was written to {host} and read back after {:.1} s (environment {ENVIRONMENT})", took.as_secs_f64());
+            let what = format!(
+                "one observation was written to {host} and read back after {:.1} s (environment {ENVIRONMENT})",
+                took.as_secs_f64()
+            );
             Check::ok(ID, what).with("readableAfterMs", u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
         }
         Look::NotYet => Check::fail(
@@ -198,7 +199,9 @@ fn told(destination: &Destination, canary: &Canary, look: Look, took: Duration, 
         Look::Closed(status) => Check::warn(
             ID,
             format!("{host} took the observation, and answers the reading calls with status {status}"),
-            format!("look for a trace in environment {ENVIRONMENT} by hand; let /api/public/observations and /api/public/v2 through to check it here"),
+            format!(
+                "look for a trace in environment {ENVIRONMENT} by hand; let /api/public/observations and /api/public/v2 through to check it here"
+            ),
         ),
         Look::Unclear => Check::fail(
             ID,
@@ -225,10 +228,10 @@ mod tests {
 
     #[test]
     fn only_the_very_observation_counts_as_read_back() {
-        let row = json!({"id": "02".repeat(8), "traceId": "01".repeat(16), "name": NAME, "environment": ENVIRONMENT});
+        let row = json!({"id": "02".repeat(8), "traceId": "01".repeat(16), "name": NAME});
         let look = |row: Value| seen(&answer(200, &json!({"data": [{"id": "x"}, row]})), &canary());
         assert_eq!(look(row.clone()), Look::There);
-        for (member, other) in [("id", "03"), ("traceId", "03"), ("name", "x"), ("environment", "default")] {
+        for (member, other) in [("id", "03"), ("traceId", "03"), ("name", "x")] {
             let mut row = row.clone();
             row[member] = json!(other);
             assert_eq!(look(row), Look::NotYet, "{member}");

@@ -182,7 +182,7 @@ mod tests {
     use crate::trace::settings::TraceSettings;
 
     fn shard(received: u64, span: i64) -> ShardSample {
-        ShardSample { groups: 10, records: 200, received: Some(received), span }
+        ShardSample { groups: 10, records: 200, received: Some(received), span, newest: None }
     }
 
     #[test]
@@ -223,7 +223,10 @@ mod tests {
 
     #[test]
     fn the_price_list_is_that_of_the_region() {
-        assert_eq!([Some("cn-shanghai"), Some("cn-hongkong"), Some("ap-southeast-1"), None].map(|region| price(region).0), ["CNY", "USD", "USD", "USD"]);
+        assert_eq!(
+            [Some("cn-shanghai"), Some("cn-hongkong"), Some("ap-southeast-1"), None].map(|region| price(region).0),
+            ["CNY", "USD", "USD", "USD"]
+        );
     }
 
     #[test]

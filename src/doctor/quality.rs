@@ -265,7 +265,11 @@ mod tests {
             ("quality.whole", 2, 3, "value_length_limit"),
         ] {
             let check = find(id);
-            assert_eq!((check.status, check.facts["having"].as_u64(), check.facts["calls"].as_u64()), (Status::Warn, Some(having), Some(calls)), "{id}");
+            assert_eq!(
+                (check.status, check.facts["having"].as_u64(), check.facts["calls"].as_u64()),
+                (Status::Warn, Some(having), Some(calls)),
+                "{id}"
+            );
             assert!(check.fix.as_ref().unwrap().contains(fix), "{id}: {:?}", check.fix);
         }
         assert_eq!(find("quality.score").facts["score"], (33 * 5 + 66 * 2) / 7);
@@ -284,7 +288,13 @@ mod tests {
         let checks = of(&[call(normal, &[("question", "q"), ("answer", "a"), ("consumer", "u")])]);
         assert_eq!(checks[3].status, Status::Skip, "a whole reply has no first token");
         assert_eq!(checks.last().unwrap().facts["score"], 100);
-        let failed = fields(&[("request_id", "r"), ("method", "POST"), ("path", "/v1/chat/completions"), ("response_code", "500"), ("ai_log", "{\"api\":\"a@b@c\"}")]);
+        let failed = fields(&[
+            ("request_id", "r"),
+            ("method", "POST"),
+            ("path", "/v1/chat/completions"),
+            ("response_code", "500"),
+            ("ai_log", "{\"api\":\"a@b@c\"}"),
+        ]);
         let checks = of(&[failed]);
         let skipped: Vec<_> = statuses(&checks).into_iter().filter(|(_, status)| *status == Status::Skip).map(|(id, _)| id).collect();
         assert_eq!(skipped, ["quality.usage", "quality.first_token", "quality.output"]);

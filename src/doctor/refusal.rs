@@ -76,9 +76,11 @@ pub fn obstacle(error: &SlsError, logstore: &Logstore) -> Option<Obstacle> {
             format!("project {} is disabled ({refusal})", logstore.project),
             "look at the bill of the account and at the project in the console",
         ),
-        _ if refusal.class == ErrorClass::Credentials => {
-            found("sls.key", format!("the temporary key has expired ({refusal})"), "take a new one: ALIBABA_CLOUD_SECURITY_TOKEN and both keys")
-        }
+        _ if refusal.class == ErrorClass::Credentials => found(
+            "sls.key",
+            format!("the temporary key has expired ({refusal})"),
+            "take a new one: ALIBABA_CLOUD_SECURITY_TOKEN and both keys",
+        ),
         _ if refusal.class == ErrorClass::Clock => {
             found("sls.key", format!("SLS finds the signature too old or too new ({refusal})"), "set the clock of this machine (NTP)")
         }
@@ -127,8 +129,12 @@ pub fn unanswered(id: &'static str, question: &str, error: &SlsError) -> Check {
 /// What to do about an error that is no matter of keys and names.
 pub fn advice(error: &SlsError) -> &'static str {
     match error {
-        SlsError::Transport(TransportKind::Connect) => "check the endpoint, and that this network reaches it: -intranet endpoints only from inside the region",
-        SlsError::Transport(TransportKind::TimedOut) => "try again, with a longer --timeout if the way is slow; a firewall may swallow the connection",
+        SlsError::Transport(TransportKind::Connect) => {
+            "check the endpoint, and that this network reaches it: -intranet endpoints only from inside the region"
+        }
+        SlsError::Transport(TransportKind::TimedOut) => {
+            "try again, with a longer --timeout if the way is slow; a firewall may swallow the connection"
+        }
         SlsError::Transport(_) => "try again; something between here and SLS breaks connections",
         SlsError::Refused(refusal) if refusal.is_redirect() => "set the endpoint of SLS itself: redirects are never followed",
         SlsError::Refused(refusal) if refusal.class == ErrorClass::RetryQuota => "wait a minute: a quota of the project is used up",

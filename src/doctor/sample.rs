@@ -57,6 +57,8 @@ pub struct ShardSample {
     pub received: Option<u64>,
     /// The time that `received` is about. Seconds.
     pub span: i64,
+    /// When its newest log group was received, UNIX seconds; none where there is none.
+    pub newest: Option<i64>,
 }
 
 /// What was read of all shards.
@@ -100,12 +102,16 @@ impl Sample {
             pieces = newest(shard, window.newest(wanted_groups(read, bounds.records)), most, deadline).await?;
             read = Taken::of(&pieces);
         }
-        pieces.iter().for_each(|piece| self.judge(piece, judge));
-        self.shards.push(ShardSample { groups: read.groups, records: read.records, received: window.received, span: window.span });
+        for piece in &pieces {
+            self.judge(piece, judge).await;
+        }
+        let Window { received, span, newest, .. } = window;
+        self.shards.push(ShardSample { groups: read.groups, records: read.records, received, span, newest });
         Ok(())
     }
 
-    fn judge(&mut self, piece: &Piece, judge: &Judge<'_>) {
+    /// What is asked of Langfuse at the same time must not wait for this: after each record others have their turn.
+    async fn judge(&mut self, piece: &Piece, judge: &Judge<'_>) {
         for (position, record) in piece.records() {
             let started = Instant::now();
             self.survey.count(judge, position, record.as_ref());
@@ -113,6 +119,7 @@ impl Sample {
             if let Some(record) = &record {
                 self.look_at(record, judge);
             }
+            tokio::task::yield_now().await;
         }
     }
 
@@ -170,23 +177,24 @@ struct Window {
     end: Cursor,
     received: Option<u64>,
     span: i64,
+    newest: Option<i64>,
 }
 
 impl Window {
     async fn of(shard: &Shard, now: i64, deadline: Deadline) -> Result<Self, SlsError> {
-        let a_day_ago = u32::try_from(now - A_DAY).unwrap_or(0);
-        let at = |from| async move { repeated(deadline, &AtomicU64::new(0), |left| shard.cursor(from, left)).await };
-        let (begin, day, end) = (at(From::Begin).await?, at(From::Received(a_day_ago)).await?, at(From::End).await?);
+        let requests = AtomicU64::new(0);
+        let at = async |from| repeated(deadline, &requests, |left| shard.cursor(from, left)).await;
+        let received_at = async |cursor: &Cursor| repeated(deadline, &requests, |left| shard.cursor_time(cursor, left)).await;
+        let a_day_ago = From::Received(u32::try_from(now - A_DAY).unwrap_or(0));
+        let (begin, day, end) = (at(From::Begin).await?, at(a_day_ago).await?, at(From::End).await?);
         let received = end.number().zip(day.number()).map(|(end, day)| end.saturating_sub(day));
-        let young = day.is_at(&begin) && !begin.is_at(&end);
-        let span = match young {
-            true => {
-                let first = repeated(deadline, &AtomicU64::new(0), |left| shard.cursor_time(&begin, left)).await?;
-                (now - first).clamp(0, A_DAY)
-            }
-            false => A_DAY,
-        };
-        Ok(Self { begin, day, end, received, span })
+        if begin.is_at(&end) {
+            return Ok(Self { begin, day, end, received, span: A_DAY, newest: None });
+        }
+        // A shard that is younger than a day tells of its own time only.
+        let span = if day.is_at(&begin) { (now - received_at(&begin).await?).clamp(0, A_DAY) } else { A_DAY };
+        let newest = Some(received_at(&end).await?);
+        Ok(Self { begin, day, end, received, span, newest })
     }
 
     /// Log groups that can be read; where cursors tell no numbers, more than anybody asks for.

@@ -139,7 +139,14 @@ async fn reach(logstore: &Logstore, timeout: Duration) -> (Check, Option<Reading
     }
     let to = probe.redirect_origin.map(|origin| format!(", and redirects to {origin}")).unwrap_or_default();
     let what = format!("what answers at {host} is not SLS (status {}{to})", probe.status);
-    (Check::fail(id, what, "set the endpoint of the project's region, such as cn-hangzhou.log.aliyuncs.com, and look for a proxy in between"), None)
+    (
+        Check::fail(
+            id,
+            what,
+            "set the endpoint of the project's region, such as cn-hangzhou.log.aliyuncs.com, and look for a proxy in between",
+        ),
+        None,
+    )
 }
 
 async fn ask(source: &Source, timeout: Duration) -> Answers {
@@ -148,11 +155,14 @@ async fn ask(source: &Source, timeout: Duration) -> Answers {
     let started = Instant::now();
     let cursor = patiently(timeout, |left| first_cursor(logstore, &shards, left)).await;
     let round_trip = started.elapsed();
-    let info = patiently(timeout, |left| logstore.info(left)).await;
-    let write = match &source.dead_letters {
-        Some(dead) => Some(patiently(timeout, |left| dead.may_write(left)).await),
-        None => None,
+    let may_write = async |dead: &Logstore| patiently(timeout, |left| dead.may_write(left)).await;
+    let write = async {
+        match &source.dead_letters {
+            Some(dead) => Some(may_write(dead).await),
+            None => None,
+        }
     };
+    let (info, write) = tokio::join!(patiently(timeout, |left| logstore.info(left)), write);
     Answers { shards, info, cursor, write, round_trip }
 }
 
@@ -234,7 +244,9 @@ fn shards(listed: &Result<Vec<ShardInfo>, SlsError>) -> Check {
     };
     let check = match shards.len() > read_only {
         true => Check::ok(id, what),
-        false => Check::fail(id, format!("none of {} shards can be written", shards.len()), "look at the shards of the Logstore in the console"),
+        false => {
+            Check::fail(id, format!("none of {} shards can be written", shards.len()), "look at the shards of the Logstore in the console")
+        }
     };
     check.with("shards", shards.len()).with("readOnly", read_only)
 }
@@ -287,7 +299,7 @@ async fn read(found: &mut Findings, answers: &Answers, source: &Source, judge: &
 
 fn records(sample: &Sample, now: i64) -> Check {
     let (id, survey) = ("sls.records", &sample.survey);
-    let Some((_, newest)) = survey.received else {
+    let Some(newest) = sample.shards.iter().filter_map(|shard| shard.newest).max() else {
         let fix = "send a call through the gateway and look whether its log delivery to this Logstore is on; a minute later there must be a record";
         return Check::warn(id, "the Logstore holds no records", fix).with("records", 0);
     };
@@ -302,7 +314,11 @@ fn records(sample: &Sample, now: i64) -> Check {
     } else if age > OLD {
         Check::warn(id, what, "look whether the gateway still delivers its log here")
     } else if calls == 0 {
-        Check::warn(id, what, "look at one of them with `sls-to-langfuse explain`; filters, sampling and routes decide too (docs/routing.md)")
+        Check::warn(
+            id,
+            what,
+            "look at one of them with `sls-to-langfuse explain`; filters, sampling and routes decide too (docs/routing.md)",
+        )
     } else {
         Check::ok(id, what)
     };

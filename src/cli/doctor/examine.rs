@@ -84,7 +84,9 @@ async fn ask_langfuse(doctor: &Doctor, settings: &Settings, config: &Config) -> 
     let (timeout, writing) = (doctor.timeout(), doctor.writing());
     if let Writing::Canary(wait) = writing {
         let seconds = wait.as_secs();
-        remark(&format!("one observation is written to each Langfuse project and read back; this may take {seconds} s (--no-canary leaves it out)"));
+        remark(&format!(
+            "one observation is written to each Langfuse project and read back; this may take {seconds} s (--no-canary leaves it out)"
+        ));
     }
     let mut asking = JoinSet::new();
     for (index, destination) in subject::destinations(config, doctor)?.into_iter().enumerate() {

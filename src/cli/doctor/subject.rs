@@ -127,8 +127,12 @@ impl Settings {
 
 fn of_problems(problems: &Problems) -> Vec<Check> {
     let check = |problem: &config::Problem| {
-        Check::fail("settings", format!("{} ({}): {}", problem.setting, problem.place, problem.rule), format!("for example: {}", problem.example))
-            .with("setting", problem.setting.as_str())
+        Check::fail(
+            "settings",
+            format!("{} ({}): {}", problem.setting, problem.place, problem.rule),
+            format!("for example: {}", problem.example),
+        )
+        .with("setting", problem.setting.as_str())
     };
     problems.iter().map(check).collect()
 }

@@ -88,7 +88,8 @@ pub(super) fn judge(environment: &Environment) -> Check {
         ("not a text (put it in quotation marks): ", &environment.not_text),
         ("reserved by Function Compute: ", &reserved),
     ];
-    let mut problems: Vec<_> = lists.iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| format!("{what}{}", names.join(", "))).collect();
+    let mut problems: Vec<_> =
+        lists.iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| format!("{what}{}", names.join(", "))).collect();
     if size > LIMIT {
         problems.push(format!("{size} bytes of names and values, of which Function Compute takes {LIMIT}"));
     }

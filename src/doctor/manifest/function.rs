@@ -28,7 +28,8 @@ pub(super) fn timeout(deployed: &Deployed<'_>) -> Check {
     let (id, interval) = ("manifest.timeout", interval(deployed.trigger));
     let timeout = number(&deployed.props["timeout"]).unwrap_or(DEFAULT_TIMEOUT);
     let check = if !(SHORTEST_TIMEOUT..=LONGEST_TIMEOUT).contains(&timeout) {
-        let what = format!("a time-out of {timeout} s: a call must have {SHORTEST_TIMEOUT} to {LONGEST_TIMEOUT} s (without `timeout` it has 3)");
+        let what =
+            format!("a time-out of {timeout} s: a call must have {SHORTEST_TIMEOUT} to {LONGEST_TIMEOUT} s (without `timeout` it has 3)");
         Check::fail(id, what, "set `timeout: 120`")
     } else if deployed.request_timeout.is_some_and(|request| request >= timeout) {
         let request = deployed.request_timeout.unwrap_or_default();
@@ -51,10 +52,20 @@ pub(super) fn size(deployed: &Deployed<'_>) -> Check {
     let concurrency = number(&props["instanceConcurrency"]).unwrap_or(1.0);
     let ratio = memory / 1024.0 / cpu;
     let mut problems = Vec::new();
-    let mut demand = |good: bool, problem: String| if !good { problems.push(problem) };
-    demand(memory >= 128.0 && memory <= 32_768.0 && memory % 64.0 == 0.0, format!("memorySize {memory} is no multiple of 64 from 128 to 32768"));
+    let mut demand = |good: bool, problem: String| {
+        if !good {
+            problems.push(problem)
+        }
+    };
+    demand(
+        memory >= 128.0 && memory <= 32_768.0 && memory % 64.0 == 0.0,
+        format!("memorySize {memory} is no multiple of 64 from 128 to 32768"),
+    );
     demand((0.05 - ROUNDING..=16.0).contains(&cpu) && is_multiple(cpu, 0.05), format!("cpu {cpu} is no multiple of 0.05 from 0.05 to 16"));
-    demand((1.0 - ROUNDING..=4.0 + ROUNDING).contains(&ratio), format!("{cpu} vCPU take {} to {} MB, not {memory}", cpu * 1024.0, cpu * 4096.0));
+    demand(
+        (1.0 - ROUNDING..=4.0 + ROUNDING).contains(&ratio),
+        format!("{cpu} vCPU take {} to {} MB, not {memory}", cpu * 1024.0, cpu * 4096.0),
+    );
     demand((1.0..=200.0).contains(&concurrency), format!("instanceConcurrency {concurrency} is not from 1 to 200"));
     if props["cpu"].is_null() && memory != DEFAULT_MEMORY {
         problems.push("cpu is missing: the component fills it in only for 512 MB".to_owned());

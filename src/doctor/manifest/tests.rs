@@ -36,14 +36,8 @@ fn finding(id: &str, change: impl FnOnce(&mut Value, &mut Value), package: Packa
     let (mut props, mut trigger) = (props(), log_trigger());
     change(&mut props, &mut trigger);
     let (environment, trace) = (environment(&props, &shell()), TraceSettings::default());
-    let deployed = Deployed {
-        props: &props,
-        trigger: &trigger,
-        environment: &environment,
-        package,
-        request_timeout: Some(30.0),
-        trace: Some(&trace),
-    };
+    let deployed =
+        Deployed { props: &props, trigger: &trigger, environment: &environment, package, request_timeout: Some(30.0), trace: Some(&trace) };
     let checks = examine(&deployed);
     assert_eq!(checks.iter().map(|check| check.id).collect::<Vec<_>>(), IDS);
     checks.into_iter().find(|check| check.id == id).unwrap()

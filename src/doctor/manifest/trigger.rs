@@ -15,9 +15,11 @@ pub(super) fn region(deployed: &Deployed<'_>) -> Check {
     match (own, source) {
         ("", _) => Check::fail(id, "the function has no region", "set `region` to that of the SLS project"),
         (_, "") => Check::fail(id, "the trigger has no sourceArn", "set `sourceArn: acs:log:REGION:ACCOUNT:project/PROJECT`"),
-        (own, source) if own != source => {
-            Check::fail(id, format!("the function is in {own} and the project in {source}"), "deploy the function in the region of the project")
-        }
+        (own, source) if own != source => Check::fail(
+            id,
+            format!("the function is in {own} and the project in {source}"),
+            "deploy the function in the region of the project",
+        ),
         (own, _) => Check::ok(id, format!("function and project are in {own}")),
     }
 }
@@ -29,7 +31,8 @@ pub(super) fn logs(deployed: &Deployed<'_>) -> Check {
     let source = (project, trigger["sourceConfig"]["logstore"].as_str());
     let place = |config: &'_ Value| (config["project"].as_str().map(str::to_owned), config["logstore"].as_str().map(str::to_owned));
     let is_source = |(project, logstore): &(Option<String>, Option<String>)| {
-        logstore.as_deref().is_some_and(|logstore| source.1 == Some(logstore)) && project.as_deref().is_none_or(|project| source.0 == Some(project))
+        logstore.as_deref().is_some_and(|logstore| source.1 == Some(logstore))
+            && project.as_deref().is_none_or(|project| source.0 == Some(project))
     };
     let dead = deployed.environment.values.get("DEAD_LETTER_LOGSTORE").cloned();
     let logs = [
@@ -39,11 +42,16 @@ pub(super) fn logs(deployed: &Deployed<'_>) -> Check {
     ];
     let looping: Vec<_> = logs.iter().filter(|(_, place)| is_source(place)).map(|(name, _)| *name).collect();
     if !looping.is_empty() {
-        let what = format!("{} would go into the Logstore that the trigger reads: each line would call the function again", looping.join(" and "));
+        let what =
+            format!("{} would go into the Logstore that the trigger reads: each line would call the function again", looping.join(" and "));
         return Check::fail(id, what, "give each of them a Logstore of its own in the same project");
     }
     if deployed.props["logConfig"].is_null() {
-        return Check::warn(id, "the function has no logConfig, so nobody sees its reports", "set `logConfig` to a Logstore of its own, or to auto");
+        return Check::warn(
+            id,
+            "the function has no logConfig, so nobody sees its reports",
+            "set `logConfig` to a Logstore of its own, or to auto",
+        );
     }
     Check::ok(id, "no log of the function goes into the Logstore that it reads")
 }
