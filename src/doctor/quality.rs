@@ -27,11 +27,13 @@ struct Aspect {
     of_success: bool,
     /// What to do where the gateway's own advice says nothing.
     otherwise: &'static str,
+    /// It is a matter of the log's quality, and not of how traces are joined.
+    in_score: bool,
 }
 
 const MAPPING: &str = "name the field that holds it in [mapping] or in the dialect (docs/mapping.md)";
 
-const ASPECTS: [Aspect; 7] = [
+const ASPECTS: [Aspect; 8] = [
     Aspect {
         id: "quality.usage",
         calls: "successful calls",
@@ -40,6 +42,7 @@ const ASPECTS: [Aspect; 7] = [
         gains: &["usage", "statistics"],
         of_success: true,
         otherwise: MAPPING,
+        in_score: true,
     },
     Aspect {
         id: "quality.session",
@@ -49,6 +52,7 @@ const ASPECTS: [Aspect; 7] = [
         gains: &["session", "statistics"],
         of_success: false,
         otherwise: MAPPING,
+        in_score: true,
     },
     Aspect {
         id: "quality.user",
@@ -58,6 +62,7 @@ const ASPECTS: [Aspect; 7] = [
         gains: &["user", "statistics"],
         of_success: false,
         otherwise: MAPPING,
+        in_score: true,
     },
     Aspect {
         id: "quality.first_token",
@@ -67,6 +72,7 @@ const ASPECTS: [Aspect; 7] = [
         gains: &["first_token", "statistics"],
         of_success: true,
         otherwise: MAPPING,
+        in_score: true,
     },
     Aspect {
         id: "quality.input",
@@ -76,6 +82,7 @@ const ASPECTS: [Aspect; 7] = [
         gains: &["input", "statistics"],
         of_success: false,
         otherwise: MAPPING,
+        in_score: true,
     },
     Aspect {
         id: "quality.output",
@@ -85,6 +92,7 @@ const ASPECTS: [Aspect; 7] = [
         gains: &["output", "statistics"],
         of_success: true,
         otherwise: MAPPING,
+        in_score: true,
     },
     Aspect {
         id: "quality.whole",
@@ -94,6 +102,17 @@ const ASPECTS: [Aspect; 7] = [
         gains: &["whole_texts", "ai_log", "structure"],
         of_success: false,
         otherwise: MAPPING,
+        in_score: true,
+    },
+    Aspect {
+        id: "quality.parent",
+        calls: "calls",
+        what: "a parent span, or a trace that cannot be somebody else's",
+        attributes: &[],
+        gains: &["parent"],
+        of_success: false,
+        otherwise: MAPPING,
+        in_score: false,
     },
 ];
 
@@ -132,7 +151,7 @@ impl Quality {
         }
     }
 
-    /// One finding for each aspect, and the score: the mean of their shares.
+    /// One finding for each aspect, and the score: the mean of the shares that are a matter of the log's quality.
     pub fn checks(&self) -> Vec<Check> {
         let mut checks: Vec<_> = ASPECTS.iter().zip(&self.tallies).map(|(aspect, tally)| check(aspect, tally)).collect();
         checks.push(self.score());
@@ -140,11 +159,12 @@ impl Quality {
     }
 
     fn score(&self) -> Check {
-        let shares: Vec<u64> = self.tallies.iter().filter_map(Tally::percent).collect();
+        let scored = ASPECTS.iter().zip(&self.tallies).filter(|(aspect, _)| aspect.in_score);
+        let shares: Vec<u64> = scored.filter_map(|(_, tally)| tally.percent()).collect();
         let Some(score) = shares.iter().sum::<u64>().checked_div(shares.len() as u64) else {
             return Check::skip("quality.score", "no call was looked at");
         };
-        let what = format!("quality of the records: {score} of 100, the mean of the shares above");
+        let what = format!("quality of the records: {score} of 100, the mean of the shares from usage to whole texts");
         let check = match score >= GOOD {
             true => Check::ok("quality.score", what),
             false => Check::warn("quality.score", what, "raise the lowest shares above; `sls-to-langfuse explain` shows a single record"),

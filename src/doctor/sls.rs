@@ -276,8 +276,7 @@ async fn read(found: &mut Findings, answers: &Answers, source: &Source, judge: &
         found.checks.extend(rest_of(IDS.len() - 1, &why));
         return;
     }
-    let listed = answers.shards.as_ref().ok();
-    let ids: Vec<u32> = listed.map_or_else(|| vec![0], |shards| shards.iter().map(|shard| shard.id).take(MAX_SHARDS_READ).collect());
+    let ids = to_read(answers.shards.as_deref().ok());
     let now = i64::from(crate::sls::unix_seconds(extent.now));
     let each = (extent.records / ids.len().max(1) as u64).max(FEWEST_RECORDS);
     let bounds = Bounds { records: each, timeout: extent.timeout, now };
@@ -295,6 +294,14 @@ async fn read(found: &mut Findings, answers: &Answers, source: &Source, judge: &
     });
     found.checks.extend(sample.quality.checks());
     found.sample = (sample.survey.records > 0).then_some(sample);
+}
+
+/// The shards with the newest records: those that are written first. Where they are not known, one is guessed.
+fn to_read(listed: Option<&[ShardInfo]>) -> Vec<u32> {
+    let Some(listed) = listed else { return vec![0] };
+    let mut shards: Vec<_> = listed.iter().collect();
+    shards.sort_by_key(|shard| shard.status == "readonly");
+    shards.iter().map(|shard| shard.id).take(MAX_SHARDS_READ).collect()
 }
 
 fn records(sample: &Sample, now: i64) -> Check {
@@ -359,6 +366,13 @@ mod tests {
         let status = |days| retention(&Ok(LogstoreInfo { retention_days: days })).status;
         assert_eq!([1, 6, 7, 30, 3650].map(status), [Status::Warn, Status::Warn, Status::Ok, Status::Ok, Status::Ok]);
         assert_eq!(retention(&Ok(LogstoreInfo { retention_days: 3650 })).what, "logs are kept for ever");
+    }
+
+    #[test]
+    fn shards_that_are_written_are_read_first() {
+        let listed: Vec<_> = (0..20).map(|id| shard(id, if id < 10 { "readonly" } else { "readwrite" })).collect();
+        assert_eq!(to_read(Some(&listed)), (10..20).chain(0..6).collect::<Vec<_>>());
+        assert_eq!(to_read(None), [0]);
     }
 
     #[test]

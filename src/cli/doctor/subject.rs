@@ -100,12 +100,12 @@ impl Settings {
         if config.endpoint.replacement.is_some() {
             return;
         }
-        match &names.region {
+        match names.region.as_ref().or(config.signature.region.as_ref()) {
             Some(region) => config.endpoint.replacement = Some(format!("{region}.log.aliyuncs.com")),
             None => self.checks.push(Check::fail(
                 "settings",
                 "the endpoint of SLS is not known",
-                "name it: --endpoint cn-hangzhou.log.aliyuncs.com, --region cn-hangzhou, or SLS_ENDPOINT",
+                "name it: --endpoint cn-hangzhou.log.aliyuncs.com, --region cn-hangzhou, SLS_ENDPOINT or SLS_REGION",
             )),
         }
     }

@@ -61,7 +61,9 @@ impl Patient {
 
     fn of(sls: SlsEmulator, langfuse: LangfuseEmulator) -> Self {
         let mut variables: Vec<_> = keys(&langfuse.base_url()).map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        for (name, value) in [("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET)] {
+        for (name, value) in
+            [("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", SECRET), ("TRACE_OWNERSHIP", "own")]
+        {
             variables.push((name.to_owned(), value.to_owned()));
         }
         let endpoint = sls.endpoint();
@@ -160,7 +162,10 @@ fn without_measures(mut found: Found) -> Value {
                 check["what"] = json!("…");
                 check["facts"] = names(&check["facts"]);
             }
-            "sls.records" => check["facts"]["newestSeconds"] = json!("…"),
+            "sls.records" => {
+                check["what"] = json!("…");
+                check["facts"]["newestSeconds"] = json!("…");
+            }
             _ => {}
         }
     }
@@ -317,6 +322,13 @@ async fn records_of_poor_quality_name_the_switches_that_raise_it() {
     }
     assert_eq!((found.status("quality.input"), found.code), ("ok", Some(0)));
     assert_eq!(found.check("quality.score")["facts"]["score"], 100 / 7);
+}
+
+#[tokio::test]
+async fn roots_in_traces_of_applications_are_told_until_somebody_decides() {
+    let found = Patient::well().await.set("TRACE_OWNERSHIP", "auto").examined().await;
+    assert_eq!((found.code, found.of("warn")), (Some(0), vec!["quality.parent"]));
+    assert!(found.text("quality.parent").contains("TRACE_OWNERSHIP=join"));
 }
 
 #[tokio::test]
@@ -565,6 +577,35 @@ async fn no_secret_and_no_logged_text_is_printed() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         for text in ["sentinel", "qwen-plus", "好的", "第 1"] {
             assert!(!ended.stdout.contains(text) && !ended.stderr.contains(text), "{text}: {ended:?}");
+        }
+    }
+}
+
+#[test]
+fn both_pages_explain_exactly_the_checks_and_the_options_there_are() {
+    use sls_to_langfuse::doctor::{estimate, langfuse, manifest, quality, sls};
+    let own = ["settings", "clock.sls", "clock.langfuse"];
+    let ids: Vec<&str> =
+        own.into_iter().chain(sls::IDS).chain(quality::ids()).chain(langfuse::IDS).chain(manifest::IDS).chain(estimate::IDS).collect();
+    for page in [include_str!("../../../docs/doctor.md"), include_str!("../../../docs/doctor.zh-CN.md")] {
+        let rows: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let of_checks: Vec<&str> =
+            rows.iter().copied().filter(|name| name.contains('.') && !name.contains('[') || *name == "settings").collect();
+        assert_eq!(of_checks, ids);
+    }
+}
+
+#[tokio::test]
+async fn both_pages_name_every_option_that_help_does() {
+    let help = run(&["doctor", "--help"], &[]).await.stdout;
+    let names_of_policies = ["--account", "--function", "--trigger", "--function-role", "--trigger-role", "--log-project", "--log-store"];
+    let further = ["--trigger-log-project", "--trigger-log-store", "--dead-letter-logstore", "--write", "--help"];
+    let options =
+        help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2).map(|word| word.trim_matches([',', ':', '.']));
+    for option in options.filter(|option| !names_of_policies.contains(option) && !further.contains(option)) {
+        for page in ["docs/doctor.md", "docs/doctor.zh-CN.md"] {
+            let text = std::fs::read_to_string(page).unwrap();
+            assert!(text.contains(&format!("`{option}")), "{page}: {option}");
         }
     }
 }
