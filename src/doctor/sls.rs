@@ -1,5 +1,8 @@
 //! Asks the source of the records: is it there, what may the key do, what are its shards and its retention, and what stands in it.
 
+mod contents;
+mod logstore;
+
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,25 +10,13 @@ use super::check::Check;
 use super::clock::{Reading, Server};
 use super::quality;
 use super::refusal::{self, Action, Obstacle};
-use super::sample::{Bounds, Sample};
+use super::sample::Sample;
 use crate::deadline::Deadline;
 use crate::judge::Judge;
 use crate::sls::attempts::repeated;
-use crate::sls::calls::{FOREVER_DAYS, From, LogstoreInfo, Shard, ShardInfo};
+use crate::sls::calls::{From, LogstoreInfo, Shard, ShardInfo};
 use crate::sls::client::Logstore;
 use crate::sls::error::SlsError;
-
-/// For so long an outage of Langfuse may last without loss: a public holiday that nobody watched, and the repair. Days.
-const OUTAGE_DAYS: u32 = 7;
-
-/// How many shards are read at most; further ones are like these.
-const MAX_SHARDS_READ: usize = 16;
-
-/// The fewest records that are read of a shard.
-const FEWEST_RECORDS: u64 = 10;
-
-/// From here on the newest record is an old one. Seconds.
-const OLD: i64 = 86_400;
 
 /// The ids of all checks here but the clock's and the quality's, in their order.
 pub const IDS: [&str; 10] = [
@@ -119,10 +110,10 @@ pub async fn examine(source: &Source, judge: &Judge<'_>, extent: Extent) -> Find
         return behind(found, obstacle, &source.logstore);
     }
     found.round_trip = Some(answers.round_trip);
-    found.checks.extend([key(), logstore(&source.logstore)]);
+    found.checks.extend([key(), is_there(&source.logstore)]);
     found.checks.extend(answers.permissions(source));
-    found.checks.extend([shards(&answers.shards), retention(&answers.info)]);
-    read(&mut found, &answers, source, judge, extent).await;
+    found.checks.extend([logstore::shards(&answers.shards), logstore::retention(&answers.info)]);
+    contents::read(&mut found, &answers, source, judge, extent).await;
     found
 }
 
@@ -195,7 +186,7 @@ fn key() -> Check {
     Check::ok("sls.key", "SLS takes the key in ALIBABA_CLOUD_ACCESS_KEY_ID")
 }
 
-fn logstore(logstore: &Logstore) -> Check {
+fn is_there(logstore: &Logstore) -> Check {
     Check::ok("sls.logstore", format!("project {} has the Logstore {}", logstore.project, logstore.name))
 }
 
@@ -227,156 +218,5 @@ fn write_permission(dead: &Logstore, result: &Result<(), SlsError>) -> Check {
             Check::fail(Action::Write.id(), what, "create it in the project of the gateway's log, or unset DEAD_LETTER_LOGSTORE")
         }
         None => refusal::permission(Action::Write, dead, result.as_ref().copied()),
-    }
-}
-
-fn shards(listed: &Result<Vec<ShardInfo>, SlsError>) -> Check {
-    let id = "sls.shards";
-    let shards = match listed {
-        Ok(shards) => shards,
-        Err(error) => return Check::skip(id, format!("the shards were not listed: {error}")),
-    };
-    let read_only = shards.iter().filter(|shard| shard.status == "readonly").count();
-    let what = match (shards.len(), read_only) {
-        (1, 0) => "1 shard: one call of the function in each interval".to_owned(),
-        (all, 0) => format!("{all} shards: up to {all} calls of the function in each interval"),
-        (all, read_only) => format!("{all} shards, {read_only} of them read-only: split or merged, still read until their logs expire"),
-    };
-    let check = match shards.len() > read_only {
-        true => Check::ok(id, what),
-        false => {
-            Check::fail(id, format!("none of {} shards can be written", shards.len()), "look at the shards of the Logstore in the console")
-        }
-    };
-    check.with("shards", shards.len()).with("readOnly", read_only)
-}
-
-fn retention(info: &Result<LogstoreInfo, SlsError>) -> Check {
-    let id = "sls.retention";
-    let days = match info {
-        Ok(info) => info.retention_days,
-        Err(error) => return Check::skip(id, format!("the Logstore did not tell its retention: {error}")),
-    };
-    let check = match days {
-        FOREVER_DAYS.. => Check::ok(id, "logs are kept for ever"),
-        OUTAGE_DAYS.. => Check::ok(id, format!("logs are kept for {days} days: so long an outage loses nothing")),
-        _ => Check::warn(
-            id,
-            format!("logs are kept for {days} days only: what an outage of Langfuse outlasts is lost"),
-            format!("raise the retention of the Logstore to {OUTAGE_DAYS} days or more"),
-        ),
-    };
-    check.with("days", days)
-}
-
-/// Reads the newest records, unless that is known to be forbidden.
-async fn read(found: &mut Findings, answers: &Answers, source: &Source, judge: &Judge<'_>, extent: Extent) {
-    if let Err(error) = &answers.cursor {
-        let why = format!("the Logstore cannot be read: {error}");
-        found.checks.extend(rest_of(IDS.len() - 1, &why));
-        return;
-    }
-    let ids = to_read(answers.shards.as_deref().ok());
-    let now = i64::from(crate::sls::unix_seconds(extent.now));
-    let each = (extent.records / ids.len().max(1) as u64).max(FEWEST_RECORDS);
-    let bounds = Bounds { records: each, timeout: extent.timeout, now };
-    let (mut sample, mut failed) = (Sample::of(judge), None);
-    for id in ids {
-        let shard = Shard { logstore: source.logstore.clone(), id };
-        if let Err(error) = sample.read(&shard, judge, bounds).await {
-            failed = Some((id, error));
-            break;
-        }
-    }
-    found.checks.push(match &failed {
-        Some((id, error)) => Check::fail("sls.records", format!("shard {id} could not be read: {error}"), refusal::advice(error)),
-        None => records(&sample, now),
-    });
-    found.checks.extend(sample.quality.checks());
-    found.sample = (sample.survey.records > 0).then_some(sample);
-}
-
-/// The shards with the newest records: those that are written first. Where they are not known, one is guessed.
-fn to_read(listed: Option<&[ShardInfo]>) -> Vec<u32> {
-    let Some(listed) = listed else { return vec![0] };
-    let mut shards: Vec<_> = listed.iter().collect();
-    shards.sort_by_key(|shard| shard.status == "readonly");
-    shards.iter().map(|shard| shard.id).take(MAX_SHARDS_READ).collect()
-}
-
-fn records(sample: &Sample, now: i64) -> Check {
-    let (id, survey) = ("sls.records", &sample.survey);
-    let Some(newest) = sample.shards.iter().filter_map(|shard| shard.newest).max() else {
-        let fix = "send a call through the gateway and look whether its log delivery to this Logstore is on; a minute later there must be a record";
-        return Check::warn(id, "the Logstore holds no records", fix).with("records", 0);
-    };
-    let passed: Vec<_> = survey.skipped.iter().chain(&survey.dead_lettered).map(|(reason, count)| format!("{count} {reason}")).collect();
-    let others = if passed.is_empty() { String::new() } else { format!(", the others: {}", passed.join(", ")) };
-    let (all, calls, age) = (survey.records, survey.would_deliver, (now - newest).max(0));
-    let what = format!("of the {all} newest records {calls} would be delivered{others}; the newest came {} ago", words(age));
-    let strangers = survey.skipped.get("not_a_gateway_log").copied().unwrap_or(0);
-    let check = if strangers == all {
-        let fix = "name the Logstore of the gateway's access log; for another gateway write a dialect (docs/mapping.md)";
-        Check::fail(id, format!("none of the {all} newest records is of a gateway"), fix)
-    } else if age > OLD {
-        Check::warn(id, what, "look whether the gateway still delivers its log here")
-    } else if calls == 0 {
-        Check::warn(
-            id,
-            what,
-            "look at one of them with `sls-to-langfuse explain`; filters, sampling and routes decide too (docs/routing.md)",
-        )
-    } else {
-        Check::ok(id, what)
-    };
-    check.with("records", all).with("wouldDeliver", calls).with("newestSeconds", age)
-}
-
-/// A time for people.
-fn words(seconds: i64) -> String {
-    match seconds {
-        ..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::check::Status;
-    use super::*;
-    use crate::sls::error::TransportKind;
-
-    fn shard(id: u32, status: &str) -> ShardInfo {
-        ShardInfo { id, status: status.to_owned() }
-    }
-
-    #[test]
-    fn shards_are_well_as_long_as_one_can_be_written() {
-        let check = shards(&Ok(vec![shard(0, "readonly"), shard(1, "readwrite"), shard(2, "readwrite")]));
-        assert_eq!((check.status, &check.facts["shards"], &check.facts["readOnly"]), (Status::Ok, &3.into(), &1.into()));
-        assert!(check.what.starts_with("3 shards, 1 of them read-only"));
-        assert_eq!(shards(&Ok(vec![shard(0, "readonly")])).status, Status::Fail);
-        assert_eq!(shards(&Err(SlsError::Transport(TransportKind::TimedOut))).status, Status::Skip);
-    }
-
-    #[test]
-    fn a_retention_shorter_than_an_outage_is_worth_a_warning() {
-        let status = |days| retention(&Ok(LogstoreInfo { retention_days: days })).status;
-        assert_eq!([1, 6, 7, 30, 3650].map(status), [Status::Warn, Status::Warn, Status::Ok, Status::Ok, Status::Ok]);
-        assert_eq!(retention(&Ok(LogstoreInfo { retention_days: 3650 })).what, "logs are kept for ever");
-    }
-
-    #[test]
-    fn shards_that_are_written_are_read_first() {
-        let listed: Vec<_> = (0..20).map(|id| shard(id, if id < 10 { "readonly" } else { "readwrite" })).collect();
-        assert_eq!(to_read(Some(&listed)), (10..20).chain(0..6).collect::<Vec<_>>());
-        assert_eq!(to_read(None), [0]);
-    }
-
-    #[test]
-    fn ages_read_well() {
-        assert_eq!([119, 120, 7200, 172_800].map(words), ["119 s", "2 min", "2 h", "2 days"]);
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn size(deployed: &Deployed<'_>) -> Check {
         }
     };
     demand(
-        memory >= 128.0 && memory <= 32_768.0 && memory % 64.0 == 0.0,
+        (128.0..=32_768.0).contains(&memory) && memory % 64.0 == 0.0,
         format!("memorySize {memory} is no multiple of 64 from 128 to 32768"),
     );
     demand((0.05 - ROUNDING..=16.0).contains(&cpu) && is_multiple(cpu, 0.05), format!("cpu {cpu} is no multiple of 0.05 from 0.05 to 16"));
