@@ -203,14 +203,19 @@ impl Answers {
             of(Action::ListShards, self.shards.as_ref().map(|_| ())),
             of(Action::GetLogStore, self.info.as_ref().map(|_| ())),
             match (&source.dead_letters, &self.write) {
-                (Some(dead), Some(result)) => write_permission(dead, result),
+                (Some(dead), Some(result)) => write_permission(&source.logstore, dead, result),
                 _ => Check::skip(Action::Write.id(), "DEAD_LETTER_LOGSTORE is not set: dead letters go to the log alone"),
             },
         ]
     }
 }
 
-fn write_permission(dead: &Logstore, result: &Result<(), SlsError>) -> Check {
+fn write_permission(source: &Logstore, dead: &Logstore, result: &Result<(), SlsError>) -> Check {
+    if dead.name == source.name {
+        let what =
+            format!("DEAD_LETTER_LOGSTORE is {}, the Logstore that is read: each dead letter would call the function again", dead.name);
+        return Check::fail(Action::Write.id(), what, "give the dead letters a Logstore of their own in the same project");
+    }
     let obstacle = result.as_ref().err().and_then(|error| refusal::obstacle(error, dead));
     match obstacle {
         Some(_) => {

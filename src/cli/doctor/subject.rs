@@ -120,6 +120,14 @@ impl Settings {
         if !self.checks.is_empty() {
             return self.checks.clone();
         }
+        if self.config.as_ref().is_some_and(|config| !config.trace.enabled) {
+            let fix = "set LANGFUSE_TRACING_ENABLED to true; to pause, disable the trigger instead";
+            return vec![Check::warn(
+                "settings",
+                "LANGFUSE_TRACING_ENABLED is false: every record is passed over and none is delivered",
+                fix,
+            )];
+        }
         let destinations = self.config.as_ref().map_or(0, |config| config.destinations.len());
         vec![Check::ok("settings", "all settings are right").with("destinations", destinations)]
     }

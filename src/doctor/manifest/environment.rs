@@ -99,7 +99,15 @@ pub(super) fn judge(environment: &Environment) -> Check {
     } else if size > NARROW {
         Check::warn(id, format!("{size} bytes of names and values, of {LIMIT} that Function Compute takes"), fix)
     } else {
-        Check::ok(id, format!("{} variables of {size} bytes, of {LIMIT} that Function Compute takes", environment.values.len()))
+        Check::ok(id, well(environment, size))
     };
     check.with("bytes", size)
+}
+
+fn well(environment: &Environment, size: usize) -> String {
+    let well = format!("{} variables of {size} bytes, of {LIMIT} that Function Compute takes", environment.values.len());
+    match environment.unknown.as_slice() {
+        [] => well,
+        unknown => format!("{well}; without {}, whose values are not looked into", unknown.join(", ")),
+    }
 }

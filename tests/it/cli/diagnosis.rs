@@ -249,6 +249,30 @@ async fn a_dead_letter_logstore_that_is_not_there_is_found() {
     let found = Patient::well().await.set("DEAD_LETTER_LOGSTORE", "dead").examined().await;
     found.fails_only("sls.permission.write");
     assert!(found.text("sls.permission.write").contains("no Logstore dead"));
+    let found = Patient::well().await.set("DEAD_LETTER_LOGSTORE", LOGSTORE).examined().await;
+    found.fails_only("sls.permission.write");
+    assert!(found.text("sls.permission.write").contains("each dead letter would call the function again"));
+}
+
+#[tokio::test]
+async fn deliveries_that_are_switched_off_are_told() {
+    let found = Patient::well().await.set("LANGFUSE_TRACING_ENABLED", "false").examined().await;
+    assert_eq!((found.code, found.of("warn")), (Some(0), vec!["settings", "sls.records"]));
+    assert_eq!(found.check("quality.score")["facts"]["score"], 100, "the log is as good as ever");
+}
+
+#[tokio::test]
+async fn the_newest_records_are_looked_at_and_no_others() {
+    let sls = empty_sls().await;
+    for age in (0..60).rev() {
+        let record = if age < 10 { rich(age) } else { chat(age) };
+        sls.append(PROJECT, LOGSTORE, 1, &group(vec![record]), now() - 600 * u32::try_from(age).unwrap() - 1).unwrap();
+    }
+    let found = Patient::of(sls, langfuse().await).with("--records", "20").examined().await;
+    assert_eq!((&found.check("sls.records")["facts"]["records"], found.of("warn")), (&json!(10), vec![]), "{found:#?}");
+    assert_eq!(found.check("quality.session")["facts"]["calls"], 10);
+    let per_day = found.check("estimate.observations")["facts"]["observationsPerDay"].as_u64().unwrap();
+    assert!((140..=150).contains(&per_day), "one in ten minutes, sixty over nearly ten hours: {per_day}");
 }
 
 #[tokio::test]
