@@ -117,13 +117,12 @@ pub fn permission(action: Action, logstore: &Logstore, result: Result<(), &SlsEr
             }
             .with("action", name)
         }
-        Err(error) => unanswered(id, &format!("whether {name} on {at} is allowed"), error),
+        Err(error) => {
+            let what = format!("whether {name} on {at} is allowed cannot be told: {error}");
+            let check = if action.is_of_the_function() { Check::fail } else { Check::warn };
+            check(id, what, advice(error).to_owned())
+        }
     }
-}
-
-/// A question that was not answered.
-pub fn unanswered(id: &'static str, question: &str, error: &SlsError) -> Check {
-    Check::fail(id, format!("{question} cannot be told: {error}"), advice(error))
 }
 
 /// What to do about an error that is no matter of keys and names.

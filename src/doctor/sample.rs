@@ -55,9 +55,9 @@ pub struct ShardSample {
     pub records: u64,
     /// Log groups received in `span`; none where cursors tell no numbers.
     pub received: Option<u64>,
-    /// The time that `received` is about. Seconds.
+    /// The time that `received` is about. Seconds; 0 where that is not known.
     pub span: i64,
-    /// When its newest log group was received, UNIX seconds; none where there is none.
+    /// When its newest log group was received, UNIX seconds; none where there is none, or nobody tells.
     pub newest: Option<i64>,
 }
 
@@ -192,8 +192,11 @@ impl Window {
             return Ok(Self { begin, day, end, received, span: A_DAY, newest: None });
         }
         // A shard that is younger than a day tells of its own time only.
-        let span = if day.is_at(&begin) { (now - received_at(&begin).await?).clamp(0, A_DAY) } else { A_DAY };
-        let newest = Some(received_at(&end).await?);
+        let span = match day.is_at(&begin) {
+            true => received_at(&begin).await.map_or(0, |first| (now - first).clamp(0, A_DAY)),
+            false => A_DAY,
+        };
+        let newest = received_at(&end).await.ok();
         Ok(Self { begin, day, end, received, span, newest })
     }
 

@@ -110,7 +110,7 @@ pub async fn examine(source: &Source, judge: &Judge<'_>, extent: Extent) -> Find
         return behind(found, obstacle, &source.logstore);
     }
     found.round_trip = Some(answers.round_trip);
-    found.checks.extend([key(), is_there(&source.logstore)]);
+    found.checks.extend([answers.key(), answers.place(&source.logstore)]);
     found.checks.extend(answers.permissions(source));
     found.checks.extend([logstore::shards(&answers.shards), logstore::retention(&answers.info)]);
     contents::read(&mut found, &answers, source, judge, extent).await;
@@ -186,14 +186,32 @@ fn key() -> Check {
     Check::ok("sls.key", "SLS takes the key in ALIBABA_CLOUD_ACCESS_KEY_ID")
 }
 
-fn is_there(logstore: &Logstore) -> Check {
-    Check::ok("sls.logstore", format!("project {} has the Logstore {}", logstore.project, logstore.name))
-}
-
 impl Answers {
     fn obstacle(&self, logstore: &Logstore) -> Option<Obstacle> {
-        let errors = [self.shards.as_ref().err(), self.cursor.as_ref().err(), self.info.as_ref().err()];
+        let errors = [self.shards.as_ref().err(), self.cursor.as_ref().err()];
         errors.into_iter().flatten().find_map(|error| refusal::obstacle(error, logstore))
+    }
+
+    /// Whether SLS takes the key: it does where it does anything for it, or says that it may not.
+    fn key(&self) -> Check {
+        let taken = |error: Option<&SlsError>| match error {
+            None => true,
+            Some(SlsError::Refused(refusal)) => refusal.is_denial,
+            Some(_) => false,
+        };
+        let errors = [self.shards.as_ref().err(), self.cursor.as_ref().err(), self.info.as_ref().err()];
+        match errors.into_iter().any(taken) {
+            true => key(),
+            false => Check::skip("sls.key", "no signed request was answered"),
+        }
+    }
+
+    fn place(&self, logstore: &Logstore) -> Check {
+        let id = "sls.logstore";
+        match self.shards.is_ok() || self.cursor.is_ok() || self.info.is_ok() {
+            true => Check::ok(id, format!("project {} has the Logstore {}", logstore.project, logstore.name)),
+            false => Check::skip(id, "nothing that was asked about it was answered"),
+        }
     }
 
     fn permissions(&self, source: &Source) -> [Check; 4] {

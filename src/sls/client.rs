@@ -14,7 +14,7 @@ use super::signing::Signing;
 use crate::secret::Credentials;
 
 /// The most bytes of an error answer that are read.
-const MAX_ERROR_BYTES: usize = 64 * 1024;
+pub(super) const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// Speaks HTTP to SLS, for every project and call. Holds no credentials. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -15,6 +15,8 @@ use sls_to_langfuse::sls::signing::Signing;
 use sls_to_langfuse::sls::wire;
 use sls_to_langfuse::tls;
 
+use crate::records::{Prepared, response};
+
 const SECOND: Duration = Duration::from_secs(10);
 const SEED: u64 = 1_732_154_287_213_232_000;
 
@@ -185,4 +187,21 @@ async fn whether_logs_may_be_written_is_found_out_without_writing() {
     let refused = logstore(&sls, Signing::V1).may_write(SECOND).await.unwrap_err();
     assert!(matches!(refused, SlsError::Refused(refusal) if refusal.is_denial));
     assert_eq!(sls.put_groups("p-1", "log"), []);
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_words_of_sls_is_sls_even_without_its_id() {
+    let json = |status, code: &str| {
+        response(status, &[("content-type", "application/json")], format!(r#"{{"errorCode":"{code}","errorMessage":"m"}}"#))
+    };
+    let refused =
+        [json(401, "Unauthorized"), json(400, "ParameterInvalid"), json(400, "LogStoreWithoutShard"), json(403, "WriteQuotaExceed")];
+    let (_, server) = Prepared::start(refused).await;
+    let sls = sls().await;
+    let settings = EndpointSettings { replacement: Some(format!("http://{}", server.address())), ..Default::default() };
+    let other = Logstore { endpoint: Endpoint::resolve("", &settings).unwrap(), ..logstore(&sls, Signing::V1) };
+    assert!(other.probe(SECOND).await.unwrap().is_sls);
+    assert!(other.may_write(SECOND).await.is_ok(), "refused for its body");
+    assert!(other.may_write(SECOND).await.is_err(), "nowhere to write");
+    assert!(other.may_write(SECOND).await.is_err(), "not told");
 }

@@ -53,19 +53,24 @@ fn to_read(listed: Option<&[ShardInfo]>) -> Vec<u32> {
 
 fn records(sample: &Sample, now: i64) -> Check {
     let (id, survey) = ("sls.records", &sample.survey);
-    let Some(newest) = sample.shards.iter().filter_map(|shard| shard.newest).max() else {
+    if survey.records == 0 {
         let fix = "send a call through the gateway and look whether its log delivery to this Logstore is on; a minute later there must be a record";
         return Check::warn(id, "the Logstore holds no records", fix).with("records", 0);
-    };
+    }
+    let newest = sample.shards.iter().filter_map(|shard| shard.newest).max();
     let passed: Vec<_> = survey.skipped.iter().chain(&survey.dead_lettered).map(|(reason, count)| format!("{count} {reason}")).collect();
     let others = if passed.is_empty() { String::new() } else { format!(", the others: {}", passed.join(", ")) };
-    let (all, calls, age) = (survey.records, survey.would_deliver, (now - newest).max(0));
-    let what = format!("of the {all} newest records {calls} would be delivered{others}; the newest came {} ago", words(age));
+    let (all, calls) = (survey.records, survey.would_deliver);
+    let age = newest.map(|newest| (now - newest).max(0));
+    let what = format!(
+        "of the {all} newest records {calls} would be delivered{others}{}",
+        age.map(|age| format!("; the newest came {} ago", words(age))).unwrap_or_default()
+    );
     let strangers = survey.skipped.get("not_a_gateway_log").copied().unwrap_or(0);
     let check = if strangers == all {
         let fix = "name the Logstore of the gateway's access log; for another gateway write a dialect (docs/mapping.md)";
         Check::fail(id, format!("none of the {all} newest records is of a gateway"), fix)
-    } else if age > OLD {
+    } else if age.is_some_and(|age| age > OLD) {
         Check::warn(id, what, "look whether the gateway still delivers its log here")
     } else if calls == 0 {
         Check::warn(
