@@ -22,7 +22,7 @@
 //! [`masking`], which knows texts alone, are leaves. [`config`] is
 //! the only reader of the environment. A new gateway dialect is a table of the configuration file (`gateway/dialect`), a new destination a
 //! file in `export`, a new platform one in `runtime`. `replay` reads dead letters and hands what they point at to the same [`handler`]. `explain` stands beside the flow: it
-//! runs `gateway`, `trace`, `policy` and `export` on one record to say what became of it.
+//! runs `gateway`, `trace`, `policy` and `export` on one record to say what became of it. `doctor` asks both ends whether all is well.
 //!
 //! Rules that the code follows are cited by page and section, as `reference/sls.md` §2 or `design.md` decision 1; these pages are the project's
 //! collected facts about the outside world and its contract.
@@ -36,6 +36,8 @@ pub mod convert;
 pub mod dead_letter;
 pub mod deadline;
 pub mod delivery;
+#[cfg(feature = "cli")]
+pub mod doctor;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;

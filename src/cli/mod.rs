@@ -69,7 +69,7 @@ enum Command {
     Id(id::Id),
     /// Print the settings in force, with secrets hidden
     Config(config::Config),
-    /// Print what a deployment needs: --policies, the least that its roles must be allowed
+    /// Check settings, SLS, Langfuse and s.yaml, each finding with what to do; --policies prints what roles must be allowed
     Doctor(Box<doctor::Doctor>),
 }
 
@@ -112,7 +112,7 @@ fn run(command: Command, around: Surroundings<'_>) -> Result<(), Ending> {
         Command::Explain(explain) => explain.run(around),
         Command::Id(id) => id.run(around),
         Command::Config(config) => config.run(around),
-        Command::Doctor(doctor) => doctor.run(),
+        Command::Doctor(doctor) => block_on(doctor.run(around)),
     }
 }
 

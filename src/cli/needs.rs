@@ -21,10 +21,12 @@ pub fn sls_key(loaded: Result<Config, Problems>, around: Surroundings<'_>, inste
     }
 }
 
-fn has_key(around: Surroundings<'_>) -> bool {
+/// True if a key is set; whether it is a good one is known to SLS alone.
+pub fn has_key(around: Surroundings<'_>) -> bool {
     config::effective(around.variables, around.files).iter().any(|one| one.setting.name == KEY_ID && one.value != Value::Nothing)
 }
 
-fn keyless(instead: &str) -> String {
+/// What to say where it is not.
+pub fn keyless(instead: &str) -> String {
     format!("{KEY_ID} (not set): must be set, with {KEY_SECRET}, to read from SLS{instead}")
 }

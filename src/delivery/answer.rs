@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 
 /// The most of an answer that is read. Bytes. A batch answer names each event in about 200 bytes.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -60,6 +60,8 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// Scheme, host and port of a redirect's target; the rest of it may carry secrets.
     pub redirect_origin: Option<String>,
+    /// The server's clock, where it says.
+    pub date: Option<SystemTime>,
     /// The body, never shown to anyone.
     pub body: Vec<u8>,
 }
@@ -72,6 +74,7 @@ impl Answer {
             status,
             is_json: text(CONTENT_TYPE).is_some_and(is_json),
             retry_after: text(RETRY_AFTER).and_then(|text| retry_after(text, now)),
+            date: text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()),
             redirect_origin: text(LOCATION).and_then(|location| Some(reqwest::Url::parse(location).ok()?.origin().ascii_serialization())),
             body,
         }

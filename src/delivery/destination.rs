@@ -191,11 +191,17 @@ impl Destination {
         *self.version.lock().await = None;
     }
 
-    async fn ask_version(&self, timeout: Duration) -> Option<ServerVersion> {
+    /// Asks for the health page, which needs no key.
+    ///
+    /// # Errors
+    /// Why no whole answer came.
+    pub async fn health(&self, timeout: Duration) -> Result<Answer, NoAnswer> {
         let request = self.http.get(format!("{}{HEALTH_PATH}", self.settings.base_url)).timeout(timeout);
-        let response = request.send().await.inspect_err(|_| self.suspect());
-        let answer = self.answer(response.ok()?).await.ok()?;
-        ServerVersion::of_health(&answer.body)
+        self.answer(request.send().await.inspect_err(|_| self.suspect())?).await
+    }
+
+    async fn ask_version(&self, timeout: Duration) -> Option<ServerVersion> {
+        ServerVersion::of_health(&self.health(timeout).await.ok()?.body)
     }
 
     /// Notes that it may be down: before anything else is sent, the next request finds out whether it answers at all (see `breaker`).

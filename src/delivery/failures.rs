@@ -63,7 +63,8 @@ pub fn unreadable() -> Failure {
     Failure::new(Stage::Internal, "unreadable_batch", "an encoded batch does not read back", "report this: it is a bug")
 }
 
-fn host(destination: &Destination) -> String {
+/// Its host, and its name where it has one.
+pub fn host(destination: &Destination) -> String {
     let settings = destination.settings();
     let url = reqwest::Url::parse(&settings.base_url).ok();
     let host = url.as_ref().and_then(reqwest::Url::host_str).unwrap_or("its host");
@@ -79,7 +80,7 @@ fn hint(destination: &Destination, block: &Block, api: Api) -> String {
 }
 
 /// A section of the file has its own names for what the variables say.
-fn in_names_of(destination: &Destination, text: String) -> String {
+pub fn in_names_of(destination: &Destination, text: String) -> String {
     let Some(section) = &destination.settings().name else { return text };
     let names = [
         ("LANGFUSE_HOST", "host"),

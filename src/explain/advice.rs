@@ -22,7 +22,15 @@ pub struct Advice {
     pub because: String,
 }
 
+/// How advice begins that no setting can follow.
+const NOTHING_TO_SET: &str = "nothing to set";
+
 impl Advice {
+    /// True if somebody can do it.
+    pub fn is_actionable(&self) -> bool {
+        !self.advice.starts_with(NOTHING_TO_SET)
+    }
+
     fn some(gain: &'static str, advice: impl Into<String>, because: impl Into<String>) -> Option<Self> {
         Some(Self { gain, advice: advice.into(), because: because.into() })
     }

@@ -23,8 +23,11 @@ pub const MAX_PUT_BYTES: usize = 3_000_000;
 /// The most logs that PutLogs may carry (`reference/sls.md` §3).
 pub const MAX_PUT_LOGS: usize = 4096;
 
+/// The retention that means "for ever" (page "logstore" of the API description, parameter `ttl`).
+pub const FOREVER_DAYS: u32 = 3650;
+
 /// The header that stands on every answer of the service (`reference/sls.md` §3, "PutLogs", and §7).
-const REQUEST_ID: &str = "x-log-requestid";
+pub(super) const REQUEST_ID: &str = "x-log-requestid";
 
 /// One shard of a Logstore.
 #[derive(Clone, Debug)]
@@ -61,6 +64,14 @@ pub struct ShardInfo {
     pub id: u32,
     /// `readwrite` or `readonly`; a read-only shard stays readable until retention ends.
     pub status: String,
+}
+
+/// What a Logstore is set to, as far as anybody here asks.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct LogstoreInfo {
+    /// For how many days logs are kept; [`FOREVER_DAYS`]: for ever.
+    #[serde(rename = "ttl")]
+    pub retention_days: u32,
 }
 
 impl Shard {
@@ -114,8 +125,7 @@ impl Shard {
     }
 
     fn get<'r>(&self, query: &'r [(&'r str, &'r str)], timeout: Duration) -> Request<'r> {
-        let path = format!("/logstores/{}/shards/{}", self.logstore.name, self.id);
-        Request { method: Method::GET, path, query, headers: &[("x-log-bodyrawsize", "0")], body: Vec::new(), timeout }
+        Request { query, ..get(format!("/logstores/{}/shards/{}", self.logstore.name, self.id), timeout) }
     }
 }
 
@@ -125,9 +135,15 @@ impl Logstore {
     /// # Errors
     /// A refusal of the service, no answer within `timeout`, or an answer that is none.
     pub async fn shards(&self, timeout: Duration) -> Result<Vec<ShardInfo>, SlsError> {
-        let path = format!("/logstores/{}/shards", self.name);
-        let headers = &[("x-log-bodyrawsize", "0")];
-        json(self.send(Request { method: Method::GET, path, query: &[], headers, body: Vec::new(), timeout }).await?).await
+        json(self.send(get(format!("/logstores/{}/shards", self.name), timeout)).await?).await
+    }
+
+    /// GetLogStore: what the Logstore is set to. Takes `log:GetLogStore`, which neither the function nor a reader of shards needs.
+    ///
+    /// # Errors
+    /// A refusal of the service, no answer within `timeout`, or an answer that is none.
+    pub async fn info(&self, timeout: Duration) -> Result<LogstoreInfo, SlsError> {
+        json(self.send(get(format!("/logstores/{}", self.name), timeout)).await?).await
     }
 
     /// PutLogs, wherever a shard has room. Not idempotent: a repeated call can write twice.
@@ -165,6 +181,10 @@ impl PageAnswer {
     pub async fn body(mut self, limit: usize) -> Result<Vec<u8>, SlsError> {
         bounded_body(&mut self.response, limit).await
     }
+}
+
+fn get(path: String, timeout: Duration) -> Request<'static> {
+    Request { method: Method::GET, path, query: &[], headers: &[("x-log-bodyrawsize", "0")], body: Vec::new(), timeout }
 }
 
 async fn json<T: DeserializeOwned>(mut response: reqwest::Response) -> Result<T, SlsError> {

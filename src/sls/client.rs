@@ -14,7 +14,7 @@ use super::signing::Signing;
 use crate::secret::Credentials;
 
 /// The most bytes of an error answer that are read.
-const MAX_ERROR_BYTES: usize = 64 * 1024;
+pub(super) const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// Speaks HTTP to SLS, for every project and call. Holds no credentials. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -80,8 +80,7 @@ impl SlsClient {
 
     /// Takes over the server's clock from the `Date` of its answer, else from the answer's message (`reference/sls.md` §7, "Clock skew").
     fn learn_time(&self, headers: &HeaderMap, told: Option<SystemTime>) {
-        let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-        let Some(server) = date.or(told) else { return };
+        let Some(server) = server_time(headers).or(told) else { return };
         let offset = match server.duration_since((self.now)()) {
             Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(0),
             Err(behind) => -i64::try_from(behind.duration().as_secs()).unwrap_or(0),
@@ -101,6 +100,14 @@ impl Logstore {
         let sending = if request.body.is_empty() { sending } else { sending.body(request.body) };
         let response = sending.send().await.map_err(|error| transport(&error))?;
         if response.status() == http::StatusCode::OK { Ok(response) } else { Err(self.refusal(response).await) }
+    }
+
+    /// Asks for a path without a signature, and returns whatever is answered. Nothing secret goes out.
+    pub(super) async fn ask_unsigned(&self, path: String, timeout: Duration) -> Result<reqwest::Response, SlsError> {
+        let url = reqwest::Url::parse(&format!("{}{path}", self.endpoint.url_base(&self.project)));
+        let url = url.map_err(|_| SlsError::Transport(TransportKind::Unwritable))?;
+        let sending = self.client.http.get(url).header(HOST, self.endpoint.host_header(&self.project)).timeout(timeout);
+        sending.send().await.map_err(|error| transport(&error))
     }
 
     fn url(&self, request: &Request<'_>) -> Option<reqwest::Url> {
@@ -151,8 +158,13 @@ pub(super) async fn bounded_body(response: &mut reqwest::Response, limit: usize)
     Ok(body)
 }
 
+/// What an answer says that the time is.
+pub(super) fn server_time(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
+}
+
 /// The origin that a `Location` names; the rest of it may carry secrets.
-fn redirect_origin(headers: &HeaderMap) -> Option<String> {
+pub(super) fn redirect_origin(headers: &HeaderMap) -> Option<String> {
     let location = headers.get(http::header::LOCATION)?.to_str().ok()?;
     Some(reqwest::Url::parse(location).ok()?.origin().ascii_serialization())
 }

@@ -46,6 +46,8 @@ pub struct Refusal {
     pub class: ErrorClass,
     /// The server's time, where the message of a refused signature tells it.
     pub server_time: Option<SystemTime>,
+    /// RAM or STS forbids the action; the key itself is good.
+    pub is_denial: bool,
     /// Where a 3xx points to: the origin alone, since no redirect is followed (`design.md` §2).
     pub redirect_origin: Option<String>,
 }
@@ -61,6 +63,7 @@ impl Refusal {
             request_id: printable(request_id),
             class,
             server_time: server_time(&body.message),
+            is_denial: body.message.to_ascii_lowercase().contains("denied by sts or ram"),
             redirect_origin: None,
         }
     }
@@ -293,6 +296,16 @@ mod tests {
         for message in ["", "GMT", "it is late GMT", "\u{4f60}\u{597d}, 21 Nov 2024 02:50:45 GMT"] {
             assert_eq!(server_time(message), None, "{message}");
         }
+    }
+
+    #[test]
+    fn a_missing_permission_is_told_from_a_wrong_key() {
+        let denied = |message: &str| {
+            let body = serde_json::json!({"errorCode": "Unauthorized", "errorMessage": message});
+            Refusal::read(401, body.to_string().as_bytes(), "").is_denial
+        };
+        assert!(denied("denied by sts or ram, action: log:ListShards, resource: acs:log:r:1:project/p/logstore/l"));
+        assert!(!denied("AccessKeyId not found: LTAI"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod decode;
 pub mod endpoint;
 pub mod error;
 pub mod page;
+pub mod probe;
 pub mod protobuf;
 pub mod ranges;
 pub mod reader;

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use sls_to_langfuse::emulator::sls::{AccessKey, Fault, Operation, ShardSpec, SlsEmulator, SlsWorld};
+use sls_to_langfuse::emulator::langfuse::{LangfuseEmulator, LangfuseWorld};
+use sls_to_langfuse::emulator::sls::{AccessKey, Action, Fault, Grant, Operation, ShardSpec, SlsEmulator, SlsWorld};
 use sls_to_langfuse::secret::{Credentials, Secret};
-use sls_to_langfuse::sls::calls::{From, Shard};
+use sls_to_langfuse::sls::calls::{From, LogstoreInfo, Shard};
 use sls_to_langfuse::sls::client::{Logstore, SlsClient};
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::decode;
@@ -13,6 +14,8 @@ use sls_to_langfuse::sls::error::{Damage, ErrorClass, SlsError};
 use sls_to_langfuse::sls::signing::Signing;
 use sls_to_langfuse::sls::wire;
 use sls_to_langfuse::tls;
+
+use crate::records::{Prepared, response};
 
 const SECOND: Duration = Duration::from_secs(10);
 const SEED: u64 = 1_732_154_287_213_232_000;
@@ -144,4 +147,61 @@ async fn a_group_beyond_the_limits_is_not_sent() {
     let many = wire::LogGroup { logs: vec![group("x").logs[0].clone(); 4097], ..Default::default() };
     assert!(matches!(logstore(&sls, Signing::V1).put_logs(&many, SECOND).await, Err(SlsError::TooLarge { .. })));
     assert!(sls.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_logstore_tells_for_how_long_it_keeps_logs() {
+    let sls = sls().await;
+    sls.set_retention("p-1", "log", 90).unwrap();
+    for signing in signings() {
+        assert_eq!(logstore(&sls, signing).info(SECOND).await.unwrap(), LogstoreInfo { retention_days: 90 });
+    }
+    sls.add_key(AccessKey::permanent("id", "secret").allowed(vec![]));
+    let refused = logstore(&sls, Signing::V1).info(SECOND).await.unwrap_err();
+    assert!(matches!(refused, SlsError::Refused(refusal) if refusal.is_denial && refusal.status == 401));
+}
+
+#[tokio::test]
+async fn a_probe_needs_no_key_and_tells_sls_from_a_page() {
+    let sls = sls().await;
+    let told = httpdate::parse_http_date("Thu, 21 Nov 2024 02:30:45 GMT").unwrap();
+    sls.set_clock(move || told);
+    let probe = logstore(&sls, Signing::V1).probe(SECOND).await.unwrap();
+    assert!(probe.is_sls && probe.status >= 400, "{probe:?}");
+    assert_eq!(probe.server_time, Some(told));
+    assert!(!sls.requests()[0].headers.contains_key("authorization"));
+    let elsewhere = LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap();
+    let settings = EndpointSettings { replacement: Some(elsewhere.base_url()), ..Default::default() };
+    let other = Logstore { endpoint: Endpoint::resolve("", &settings).unwrap(), ..logstore(&sls, Signing::V1) };
+    assert!(!other.probe(SECOND).await.unwrap().is_sls);
+}
+
+#[tokio::test]
+async fn whether_logs_may_be_written_is_found_out_without_writing() {
+    let sls = sls().await;
+    for signing in signings() {
+        logstore(&sls, signing).may_write(SECOND).await.unwrap();
+    }
+    let reader = Grant { action: Action::Read, logstore: "log".into() };
+    sls.add_key(AccessKey::permanent("id", "secret").allowed(vec![reader]));
+    let refused = logstore(&sls, Signing::V1).may_write(SECOND).await.unwrap_err();
+    assert!(matches!(refused, SlsError::Refused(refusal) if refusal.is_denial));
+    assert_eq!(sls.put_groups("p-1", "log"), []);
+}
+
+#[tokio::test]
+async fn a_refusal_in_the_words_of_sls_is_sls_even_without_its_id() {
+    let json = |status, code: &str| {
+        response(status, &[("content-type", "application/json")], format!(r#"{{"errorCode":"{code}","errorMessage":"m"}}"#))
+    };
+    let refused =
+        [json(401, "Unauthorized"), json(400, "ParameterInvalid"), json(400, "LogStoreWithoutShard"), json(403, "WriteQuotaExceed")];
+    let (_, server) = Prepared::start(refused).await;
+    let sls = sls().await;
+    let settings = EndpointSettings { replacement: Some(format!("http://{}", server.address())), ..Default::default() };
+    let other = Logstore { endpoint: Endpoint::resolve("", &settings).unwrap(), ..logstore(&sls, Signing::V1) };
+    assert!(other.probe(SECOND).await.unwrap().is_sls);
+    assert!(other.may_write(SECOND).await.is_ok(), "refused for its body");
+    assert!(other.may_write(SECOND).await.is_err(), "nowhere to write");
+    assert!(other.may_write(SECOND).await.is_err(), "not told");
 }

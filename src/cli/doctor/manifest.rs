@@ -1,4 +1,4 @@
-//! The names that a Serverless Devs manifest (`s.yaml`, edition 3.0.0, component fc3) gives to a deployment. Text in, names out; pure.
+//! The function in a Serverless Devs manifest (`s.yaml`, edition 3.0.0, component fc3), and the names that it gives to a deployment. Pure.
 
 use serde_json::Value;
 
@@ -16,12 +16,29 @@ pub enum ManifestError {
     NoFunction,
 }
 
-/// Reads the names out of the first function with an SLS trigger.
-pub fn names(manifest: &str) -> Result<Names, ManifestError> {
+/// The first function with an SLS trigger, its `${vars.…}` filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Function {
+    /// `props` of the resource.
+    pub props: Value,
+    /// The trigger, which is among them.
+    pub trigger: Value,
+}
+
+/// Finds the function.
+pub fn function(manifest: &str) -> Result<Function, ManifestError> {
     let manifest = yaml::filled_in(manifest).map_err(ManifestError::NotYaml)?;
     let resources = manifest["resources"].as_object().into_iter().flatten();
     let mut functions = resources.filter(|(_, resource)| resource["component"] == "fc3").map(|(_, resource)| &resource["props"]);
-    functions.find_map(|props| Some(of_function(props, log_trigger(props)?))).ok_or(ManifestError::NoFunction)
+    let found = functions.find_map(|props| Some(Function { props: props.clone(), trigger: log_trigger(props)?.clone() }));
+    found.ok_or(ManifestError::NoFunction)
+}
+
+impl Function {
+    /// What it calls things.
+    pub fn names(&self) -> Names {
+        of_function(&self.props, &self.trigger)
+    }
 }
 
 fn log_trigger(props: &Value) -> Option<&Value> {
@@ -85,6 +102,10 @@ resources:
             sourceConfig: { logstore: l }
             logConfig: { project: r, logstore: \"${env('LOG')}\" }
 ";
+
+    fn names(manifest: &str) -> Result<Names, ManifestError> {
+        function(manifest).map(|function| function.names())
+    }
 
     #[test]
     fn every_name_is_read_from_where_the_component_reads_it() {

@@ -1,7 +1,8 @@
 //! `emulate sls`: the SLS stand-in for as long as somebody needs it.
 
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::Args;
@@ -13,7 +14,7 @@ use crate::cli::ending::Ending;
 use crate::cli::stand_in::bad_logs;
 use crate::cli::{Surroundings, input, sample, say};
 use crate::config::Variables;
-use crate::emulator::sls::{AccessKey, ShardSpec, SlsEmulator, SlsWorld, groups_from_jsonl};
+use crate::emulator::sls::{AccessKey, Action, Grant, ShardSpec, SlsEmulator, SlsWorld, groups_from_jsonl};
 use crate::sls::unix_seconds;
 use crate::sls::wire::LogGroup;
 
@@ -41,6 +42,15 @@ pub struct Sls {
     /// Shards, over which the logs are spread
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
     shards: u32,
+    /// A RAM action that the key may not do, such as log:ListShards; may be given several times
+    #[arg(long, value_name = "ACTION", value_parser = action)]
+    deny: Vec<Action>,
+    /// For how many days GetLogStore says that logs are kept
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    retention: u32,
+    /// By how many seconds its clock is ahead; negative: behind
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, allow_negative_numbers = true)]
+    clock_ahead: i32,
     /// Access key that may do everything [default: ALIBABA_CLOUD_ACCESS_KEY_ID, else one that is printed]
     #[arg(long, value_name = "ID", requires = "access_key_secret")]
     access_key_id: Option<String>,
@@ -63,11 +73,27 @@ impl Sls {
         let key = self.key(around.variables)?;
         let logs = self.logs.as_ref().map(|path| input::text(path, "the logs")).transpose()?;
         let groups = self.groups(logs.as_deref().unwrap_or(sample::LOGS))?;
-        let sls = SlsEmulator::start(self.port, SlsWorld::default()).await.with_context(|| cannot_listen(self.port))?;
-        sls.add_key(AccessKey::permanent(&key.id, &key.secret));
+        let sls = SlsEmulator::start(self.port, self.world()).await.with_context(|| cannot_listen(self.port))?;
+        sls.add_key(self.access(AccessKey::permanent(&key.id, &key.secret)));
         self.fill(&sls, &groups)?;
+        sls.set_retention(&self.project, &self.logstore, self.retention).context("the stand-in lost its Logstore")?;
         say(&self.introduction(&sls, &key)?)?;
         until_told_to_end().await
+    }
+
+    fn world(&self) -> SlsWorld {
+        let (ahead, distance) = (self.clock_ahead > 0, Duration::from_secs(self.clock_ahead.unsigned_abs().into()));
+        let clock = move || if ahead { SystemTime::now() + distance } else { SystemTime::now() - distance };
+        SlsWorld { clock: Arc::new(clock), ..SlsWorld::default() }
+    }
+
+    /// The key without what it may not do.
+    fn access(&self, key: AccessKey) -> AccessKey {
+        if self.deny.is_empty() {
+            return key;
+        }
+        let allowed = Action::ALL.into_iter().filter(|action| !self.deny.contains(action));
+        key.allowed(allowed.map(|action| Grant { action, logstore: self.logstore.clone() }).collect())
     }
 
     fn key(&self, variables: &dyn Variables) -> Result<Key, Ending> {
@@ -133,6 +159,11 @@ impl Sls {
             format!("    {} invoke --event - --to emulator", program()),
         ]
     }
+}
+
+fn action(name: &str) -> Result<Action, String> {
+    let known = || Action::ALL.map(Action::name).join(", ");
+    Action::ALL.into_iter().find(|action| action.name() == name).ok_or_else(|| format!("must be one of {}", known()))
 }
 
 fn now() -> u32 {

@@ -72,16 +72,22 @@ pub enum Action {
     Read,
     /// `log:ListShards`.
     ListShards,
+    /// `log:GetLogStore` (page "GetLogStore" of the API description).
+    GetLogStore,
     /// `log:PostLogStoreLogs`.
     Write,
 }
 
 impl Action {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Read, Self::ListShards, Self::GetLogStore, Self::Write];
+
     /// The action a call needs.
     pub fn of(operation: Operation) -> Self {
         match operation {
             Operation::PullLogs | Operation::GetCursor | Operation::GetCursorTime => Self::Read,
             Operation::ListShards => Self::ListShards,
+            Operation::GetLogStore => Self::GetLogStore,
             Operation::PutLogs => Self::Write,
         }
     }
@@ -91,6 +97,7 @@ impl Action {
         match self {
             Self::Read => "log:GetCursorOrData",
             Self::ListShards => "log:ListShards",
+            Self::GetLogStore => "log:GetLogStore",
             Self::Write => "log:PostLogStoreLogs",
         }
     }

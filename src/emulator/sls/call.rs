@@ -19,6 +19,8 @@ pub enum Operation {
     GetCursorTime,
     /// `GET /logstores/{l}/shards`.
     ListShards,
+    /// `GET /logstores/{l}`.
+    GetLogStore,
     /// `POST /logstores/{l}`, `…/shards/lb` or `…/shards/route`.
     PutLogs,
 }
@@ -93,7 +95,10 @@ impl<'a> Call<'a> {
     }
 
     fn reading(&self, logstore: &'a str, shard: Option<&str>) -> Result<Route<'a>, Refusal> {
-        let shard = shard.ok_or_else(|| self.invalid_method())?.parse().map_err(|_| Refusal::invalid("ShardId"))?;
+        let Some(shard) = shard else {
+            return Ok(Route { operation: Operation::GetLogStore, logstore, place: Place::Logstore });
+        };
+        let shard = shard.parse().map_err(|_| Refusal::invalid("ShardId"))?;
         let operation = match self.parameter("type") {
             Some("log" | "logs") => Operation::PullLogs,
             Some("cursor") => Operation::GetCursor,

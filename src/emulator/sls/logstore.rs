@@ -24,7 +24,13 @@ pub(super) struct Logstore {
     pub(super) shards: BTreeMap<u32, Shard>,
     /// What PutLogs stored, in order of arrival.
     pub(super) puts: Vec<LogGroup>,
+    /// What GetLogStore says; what is kept decides `expire_before`.
+    pub(super) retention_days: u32,
+    pub(super) create_time: u32,
 }
+
+/// What the console suggests. Days.
+const RETENTION_DAYS: u32 = 30;
 
 impl Logstore {
     /// Equal key ranges in the order given.
@@ -33,7 +39,7 @@ impl Logstore {
             let shard = Shard::new(spec.seed, KeyRange::part(index, specs.len()), create_time);
             (spec.id, shard)
         };
-        Self { shards: specs.iter().enumerate().map(part).collect(), puts: Vec::new() }
+        Self { shards: specs.iter().enumerate().map(part).collect(), puts: Vec::new(), retention_days: RETENTION_DAYS, create_time }
     }
 
     /// Makes the parent readonly and adds two children with half its keys each. None if there is no such parent.
@@ -76,11 +82,16 @@ impl Projects {
         self.0.entry(project.to_owned()).or_default().insert(name.to_owned(), logstore);
     }
 
-    /// For a request.
-    pub(super) fn find(&mut self, project: &str, logstore: &str) -> Result<&mut Logstore, Refusal> {
+    /// For a request about the Logstore itself.
+    pub(super) fn known(&mut self, project: &str, logstore: &str) -> Result<&mut Logstore, Refusal> {
         let missing_project = || Refusal::new(404, "ProjectNotExist", format!("The Project does not exist : {project}"));
         let missing_logstore = || Refusal::new(404, "LogStoreNotExist", format!("logstore {logstore} does not exist"));
-        let logstore = self.0.get_mut(project).ok_or_else(missing_project)?.get_mut(logstore).ok_or_else(missing_logstore)?;
+        self.0.get_mut(project).ok_or_else(missing_project)?.get_mut(logstore).ok_or_else(missing_logstore)
+    }
+
+    /// For a request that wants a shard.
+    pub(super) fn find(&mut self, project: &str, logstore: &str) -> Result<&mut Logstore, Refusal> {
+        let logstore = self.known(project, logstore)?;
         if logstore.shards.is_empty() { Err(no_shard()) } else { Ok(logstore) }
     }
 

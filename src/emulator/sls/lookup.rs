@@ -1,4 +1,4 @@
-//! The calls that answer in JSON: GetCursor, GetCursorTime, ListShards (`reference/sls.md` §3).
+//! The calls that answer in JSON: GetCursor, GetCursorTime, ListShards (`reference/sls.md` §3), GetLogStore.
 
 use bytes::Bytes;
 use http::Response;
@@ -33,6 +33,24 @@ pub(super) fn get_cursor_time(call: &Call, shard: &Shard) -> Result<Response<Byt
 pub(super) fn list_shards(logstore: &Logstore) -> Response<Bytes> {
     let shards: Vec<_> = logstore.shards.iter().map(|(id, shard)| described(*id, shard)).collect();
     refusal::json(200, &json!(shards))
+}
+
+/// Settings that nothing here plays have the values of a Logstore made in the console (page "logstore" of the API description).
+pub(super) fn get_logstore(name: &str, logstore: &Logstore) -> Response<Bytes> {
+    let body = json!({
+        "logstoreName": name,
+        "ttl": logstore.retention_days,
+        "shardCount": logstore.shards.values().filter(|shard| !shard.read_only).count(),
+        "enable_tracking": false,
+        "autoSplit": true,
+        "maxSplitShard": 64,
+        "appendMeta": true,
+        "telemetryType": "None",
+        "mode": "standard",
+        "createTime": logstore.create_time,
+        "lastModifyTime": logstore.create_time,
+    });
+    refusal::json(200, &body)
 }
 
 fn described(id: u32, shard: &Shard) -> serde_json::Value {

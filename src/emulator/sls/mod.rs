@@ -1,4 +1,4 @@
-//! Simple Log Service, as far as this project calls it: PullLogs, GetCursor, GetCursorTime, ListShards, PutLogs.
+//! Simple Log Service, as far as this project calls it: PullLogs, GetCursor, GetCursorTime, ListShards, GetLogStore, PutLogs.
 //!
 //! It follows `reference/sls.md` and is no kinder than that: signatures, clock, tokens and permissions are checked before anything
 //! is done, and where the reference leaves something open the stricter reading holds. It evaluates no SPL and keeps nothing on disk.
@@ -180,6 +180,15 @@ impl SlsEmulator {
     /// When there is no such shard.
     pub fn expire_before(&self, project: &str, logstore: &str, shard: u32, index: usize) -> Result<(), UnknownPlace> {
         self.service.state().projects.shard(project, logstore, shard)?.expire_before(index);
+        Ok(())
+    }
+
+    /// Sets for how many days GetLogStore says that logs are kept.
+    ///
+    /// # Errors
+    /// When there is no such Logstore.
+    pub fn set_retention(&self, project: &str, logstore: &str, days: u32) -> Result<(), UnknownPlace> {
+        self.service.state().projects.logstore(project, logstore)?.retention_days = days;
         Ok(())
     }
 

@@ -104,9 +104,13 @@ impl State {
 
     fn work(&mut self, call: &Call, admitted: &Admitted, now: SystemTime) -> Result<Response<Bytes>, Refusal> {
         let Admitted { project, route, fault } = admitted;
+        if route.operation == Operation::GetLogStore {
+            return Ok(lookup::get_logstore(route.logstore, self.projects.known(project, route.logstore)?));
+        }
         let logstore = self.projects.find(project, route.logstore)?;
         match route.operation {
             Operation::ListShards => Ok(lookup::list_shards(logstore)),
+            Operation::GetLogStore => Ok(lookup::get_logstore(route.logstore, logstore)),
             Operation::PutLogs => put::put(call, logstore, route.place, now),
             Operation::PullLogs => pull::pull(call, shard_of(logstore, route.place)?, self.world.page_limits, fault.as_ref()),
             Operation::GetCursor => lookup::get_cursor(call, shard_of(logstore, route.place)?),

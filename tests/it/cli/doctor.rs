@@ -74,7 +74,6 @@ async fn names_that_are_missing_or_could_widen_a_policy_are_wrong_usage() {
     let bare = temporary("resources: {}");
     let (broken, bare) = (broken.path().to_str().unwrap(), bare.path().to_str().unwrap());
     for (arguments, said) in [
-        (vec!["doctor"], "--policies"),
         (vec!["doctor", "--policies"], "--region is missing"),
         (with(&["--account", "*/x"]), "is no account id"),
         (with(&["--log-store", "*"]), "\"*\" is no name"),

@@ -88,3 +88,31 @@ async fn a_port_that_is_taken_is_said_so() {
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains(&format!("cannot listen on 127.0.0.1:{busy}")) && ended.stderr.contains("--port"), "{}", ended.stderr);
 }
+
+#[tokio::test]
+async fn doctor_examines_both_stand_ins_as_they_are_started_on_the_command_line() {
+    let trouble = ["--deny", "log:GetLogStore", "--clock-ahead", "-1200"];
+    let (sick, well) =
+        (StandIn::start(&[&["sls"], &trouble[..]].concat(), &[]).await, StandIn::start(&["sls", "--retention", "3"], &[]).await);
+    let server = StandIn::start(&["langfuse"], &[]).await;
+    let address = |stand_in: &StandIn| stand_in.said.lines().next().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let host = address(&server);
+    let mut variables = super::keys(&host).to_vec();
+    variables.extend([("ALIBABA_CLOUD_ACCESS_KEY_ID", "emulator-key-id"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "emulator-key-secret")]);
+    for (sls, code, findings) in [
+        (&sick, 1, [("clock.sls", "fail"), ("sls.permission.get_logstore", "warn"), ("sls.retention", "skip"), ("langfuse.canary", "ok")]),
+        (&well, 0, [("clock.sls", "ok"), ("sls.permission.get_logstore", "ok"), ("sls.retention", "warn"), ("langfuse.canary", "ok")]),
+    ] {
+        let endpoint = address(sls);
+        let arguments = ["doctor", "--json", "--project", "demo-project", "--logstore", "ai-gateway-log", "--endpoint", &endpoint];
+        let ended = run(&arguments, &variables).await;
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+        for (id, status) in findings {
+            let check = told["checks"].as_array().unwrap().iter().find(|check| check["id"] == id).unwrap();
+            assert_eq!(check["status"], status, "{check}");
+        }
+    }
+    let unknown = run(&["emulate", "sls", "--deny", "log:Everything"], &[]).await;
+    assert_eq!((unknown.code, unknown.stderr.contains("log:GetCursorOrData")), (Some(2), true));
+}

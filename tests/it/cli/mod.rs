@@ -1,6 +1,7 @@
 //! The command line: output and exit codes of every command, run as people run it, with an environment of its own.
 
 mod demo;
+mod diagnosis;
 mod doctor;
 mod dry_run;
 mod emulate;

@@ -92,7 +92,7 @@ async fn a_request_for_what_is_not_there_is_refused() {
         ("unknown path", pull().path("/machinegroups"), 400, "ParameterInvalid"),
         ("method of nothing", Ask { method: "DELETE", ..pull() }, 405, "InvalidMethod"),
         ("POST to the list of shards", Ask { method: "POST", ..pull() }.path("/logstores/demo-logstore/shards"), 405, "InvalidMethod"),
-        ("GET of a Logstore", pull().path("/logstores/demo-logstore"), 405, "InvalidMethod"),
+        ("GET of no Logstore", pull().path("/logstores/other"), 404, "LogStoreNotExist"),
         ("no type", pull().without_parameter("type"), 400, "ParameterInvalid"),
         ("unknown type", pull().parameter("type", "histogram"), 400, "ParameterInvalid"),
     ])

@@ -1,5 +1,7 @@
 //! ListShards, splitting, and what never was made.
 
+use serde_json::json;
+
 use super::*;
 
 fn list(logstore: &str) -> Ask {
@@ -51,6 +53,19 @@ async fn a_split_shard_is_readonly_and_stays_readable() {
     assert_eq!(route.answer(&emulator).await.status, 200);
     assert_eq!(emulator.end_cursor("demo-project", "demo-logstore", 8).unwrap(), cursor::encode(1001));
     assert_eq!(emulator.end_cursor("demo-project", "demo-logstore", 0).unwrap(), cursor::encode(SEED + 5));
+}
+
+#[tokio::test]
+async fn a_logstore_says_what_it_is_set_to_even_without_a_shard() {
+    let emulator = world().await;
+    let told = |name: &str| Ask::new("GET", &format!("/logstores/{name}"), &[]);
+    emulator.set_retention("demo-project", "demo-logstore", 7).unwrap();
+    let answer = told("demo-logstore").answer(&emulator).await.json();
+    let shown = (&answer["logstoreName"], &answer["ttl"], &answer["shardCount"], &answer["createTime"]);
+    assert_eq!(shown, (&json!("demo-logstore"), &json!(7), &json!(2), &json!(NOW)));
+    emulator.create_logstore("demo-project", "bare", &[]);
+    assert_eq!(told("bare").answer(&emulator).await.json()["ttl"], 30);
+    assert!(emulator.set_retention("demo-project", "none", 7).is_err());
 }
 
 #[tokio::test]
