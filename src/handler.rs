@@ -132,13 +132,7 @@ impl Handler {
         self.run_event(&event, invocation, Along::default(), report).await
     }
 
-    async fn run_event(
-        &self,
-        event: &TriggerEvent,
-        invocation: &Invocation,
-        along: Along<'_>,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
+    async fn run_event(&self, event: &TriggerEvent, invocation: &Invocation, along: Along<'_>, report: &mut Report) -> Result<(), Failure> {
         self.describe(event, report);
         let trace = config::apply_parameter_member(&self.settings.trace, &event.parameter).map_err(parameter_failure)?;
         let selection = self.selection(event)?;

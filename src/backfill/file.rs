@@ -80,6 +80,16 @@ impl StateFile {
     }
 }
 
+impl StateFile {
+    /// Takes the file away if nothing has been put into it: a backfill that could not begin leaves nothing behind.
+    pub fn discard_if_new(self) {
+        if self.held.metadata().is_ok_and(|held| held.len() == 0) {
+            // What stays is an empty file, which the next one takes for a new one.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
 fn state_of(text: &str) -> Result<Option<State>, StateError> {
     if text.is_empty() {
         return Ok(None);

@@ -30,8 +30,8 @@ use crate::handler::Handler;
 use crate::pace::Pace;
 use file::StateFile;
 use patience::Patience;
-pub use slices::{Told, Totals};
 use slices::{Common, End, lock};
+pub use slices::{Told, Totals};
 use state::{Standing, State};
 
 /// How often the state is brought to the disk, if it has changed: what a kill makes repeat at most.

@@ -124,7 +124,10 @@ mod tests {
         for (failed, seconds) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (99, 60)] {
             assert_eq!(wait(failed, 1), Next::Again(Duration::from_secs(seconds)), "{failed}");
         }
-        assert_eq!(patience.next(Trouble { since, attempt: since, failed: 99 }, since, after(since, 10) - FIRST_WAIT), Next::Again(FIRST_WAIT));
+        assert_eq!(
+            patience.next(Trouble { since, attempt: since, failed: 99 }, since, after(since, 10) - FIRST_WAIT),
+            Next::Again(FIRST_WAIT)
+        );
         assert_eq!(wait(99, 10), Next::Stop);
     }
 

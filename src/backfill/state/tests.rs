@@ -60,7 +60,8 @@ fn the_form_on_disk_reads_back_with_every_reason() {
 fn the_standing_adds_up_what_is_done_and_what_is_on_its_way() {
     let mut state = state();
     state.slices[0].came_to(&saved(14, 40));
-    state.slices[1].ended = Some(Ended::Done(Tally { records: 3, delivered: 2, skipped: [("filtered".into(), 1)].into(), ..Tally::default() }));
+    state.slices[1].ended =
+        Some(Ended::Done(Tally { records: 3, delivered: 2, skipped: [("filtered".into(), 1)].into(), ..Tally::default() }));
     let standing = state.standing();
     assert_eq!((standing.tally.records, standing.tally.delivered, standing.tally.skipped["filtered"]), (43, 42, 1));
     assert_eq!((standing.groups_done, standing.groups, standing.slices_done, standing.slices), (5, 16, 1, 3));
