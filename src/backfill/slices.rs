@@ -103,6 +103,10 @@ impl Common {
             let halt = Arc::new(Halt::new(self.halted.clone()));
             let handled = self.attempt(index, &before, &halt).await;
             lock(&self.totals).add(&handled.report);
+            // Also what stands in a page with a record that fails: it is no outage in which something is taken.
+            if handled.report.observations > 0 {
+                self.came_further();
+            }
             let Some(failure) = handled.failure else {
                 if !halt.was_obeyed() {
                     self.end(index, Ended::Done(Tally::of_report(&handled.report)));

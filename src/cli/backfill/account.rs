@@ -128,13 +128,15 @@ impl<'a> Account<'a> {
 pub fn remains(outcome: &Outcome) -> Option<String> {
     let standing = outcome.state.standing();
     let open = counted((standing.slices - standing.slices_done) as u64, "slice is", "slices are");
-    let again = "what is done is noted: run the same command again to go on";
+    let again = "what is done is noted: run the same command again";
     if standing.slices == standing.slices_done {
         return None;
     }
     Some(match (&outcome.stopped, outcome.halted) {
         (Some(failure), _) => {
-            format!("{open} not done: {}\nwhat to do: {}; {again}", failure.message, crate::cli::again::hint(failure))
+            let hint = crate::cli::again::hint(failure);
+            let hint = if hint.contains(again) { hint } else { format!("{hint}; {again}") };
+            format!("{open} not done: {}\nwhat to do: {hint}", failure.message)
         }
         (None, true) => format!("interrupted: {open} not done\nwhat to do: {again}"),
         (None, false) => format!("{open} not done: they failed by themselves, as told above\nwhat to do: {again}"),

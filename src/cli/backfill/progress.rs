@@ -18,7 +18,7 @@ pub struct Progress {
     began: Instant,
     groups_done: u64,
     /// What was told last and how far it was then, so that an outage is told once and not for every slice.
-    told: Option<(String, u64)>,
+    told: Option<(&'static str, Next, u64)>,
 }
 
 impl Progress {
@@ -36,11 +36,12 @@ impl Watcher for Progress {
 
     fn trouble(&mut self, told: &Told) {
         let failure = Failure { hint: hint(&told.failure), ..told.failure.clone() };
-        let telling = Some((failure.message.clone(), self.groups_done));
-        if std::mem::replace(&mut self.told, telling.clone()) == telling {
+        let next = if let Next::Again(_) = told.next { Next::Again(Duration::ZERO) } else { told.next };
+        let telling = Some((failure.error_type, next, self.groups_done));
+        if std::mem::replace(&mut self.told, telling) == telling {
             return;
         }
-        let next = match told.next {
+        let next = match next {
             Next::Again(_) => "it is tried again",
             Next::Leave => "it is left for another run; the others go on",
             Next::Stop => "nothing more is begun",
