@@ -3,6 +3,7 @@
 //! SLS finds a cursor by the time at which it received a log group, and gives the first one received at that second or later, clamped to what
 //! it keeps (`reference/sls.md` §3, "GetCursor semantics"). Cursors of two moments therefore bound exactly what was received in `[from, to)`.
 
+use std::cmp::Ordering;
 use std::sync::atomic::AtomicU64;
 
 use serde::{Deserialize, Serialize};
@@ -129,7 +130,9 @@ impl Planner {
         let mut slices = Vec::new();
         let mut begin = range.begin.clone();
         for moment in moments(window, parts(&range, window, most)) {
-            let end = self.cursor(shard, received(moment)).await?;
+            let next = self.cursor(shard, received(moment)).await?;
+            // What is asked for later may lie behind the end, where all of the window has left the Logstore in between.
+            let end = if next.compare(&range.end) == Some(Ordering::Greater) { range.end.clone() } else { next };
             push(&mut slices, begin, &end);
             begin = end;
         }

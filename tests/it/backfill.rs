@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseEmulator, LangfuseWorld, StoredObservation, When};
@@ -99,7 +99,7 @@ impl Place {
     /// A key that may only do this on the gateway's Logstore.
     fn allow(&self, actions: &[Action]) {
         let grants = actions.iter().map(|action| Grant { action: *action, logstore: LOGSTORE.into() }).collect();
-        let expires = std::time::SystemTime::now() + Duration::from_secs(3600);
+        let expires = SystemTime::now() + Duration::from_secs(3600);
         self.sls.add_key(AccessKey::permanent(KEY_ID, KEY_SECRET).with_token(TOKEN, expires).allowed(grants));
     }
 }
@@ -164,6 +164,7 @@ async fn every_shard_is_read_also_the_read_only_one_of_a_split_and_one_without_d
     let again = place.backfill(&arguments).await;
     assert_eq!((again.code, place.posts(), place.pulls()), (Some(0), posts, pulls), "{}", again.stderr);
     assert_eq!((line(&again, "read"), line(&again, "delivered")), ("7 records", "7"));
+    assert!(again.stderr.contains("is done already"), "{}", again.stderr);
     // One shard alone is another backfill.
     let one = place.backfill(&[&arguments[..], &["--shard", "5", "--json"]].concat()).await;
     assert_eq!((one.code, &printed(&one)["records"], &printed(&one)["shards"]), (Some(0), &json!(1), &json!(1)));
@@ -229,14 +230,17 @@ async fn a_killed_backfill_goes_on_where_it_was_and_repeats_little() {
     assert!(repeated <= 4 * SLICE, "{repeated}");
 }
 
+/// One slice, because SLS received everything within one second, of so many records that fill a request each.
+async fn of_one_long_slice(records: usize) -> (Place, Vec<String>) {
+    let place = Place::of_shards(&[0]).await;
+    let long = "长".repeat(350_000);
+    (0..records).for_each(|number| place.receive(0, chat_saying(number, &long), 0));
+    (place, with(&window(0, 1), &["--state", "s"]))
+}
+
 #[tokio::test]
 async fn a_kill_in_the_middle_of_a_slice_repeats_only_what_is_behind_the_last_note() {
-    let place = Place::of_shards(&[0]).await;
-    // One slice: everything within one second. Each record nearly fills a request.
-    for number in 0..12 {
-        place.receive(0, chat_saying(number, &"长".repeat(600_000)), 0);
-    }
-    let all = with(&window(0, 1), &["--state", "s"]);
+    let (place, all) = of_one_long_slice(12).await;
     place.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_millis(700)));
     let mut child = place.command(&all, &[]).spawn().unwrap();
     let settled = || place.state("s").and_then(|state| state["slices"][0]["saved"]["settled"]["counts"]["lines"].as_u64()).unwrap_or(0);
@@ -251,34 +255,45 @@ async fn a_kill_in_the_middle_of_a_slice_repeats_only_what_is_behind_the_last_no
     assert_eq!(told["thisRun"]["observations"], json!(12 - noted));
 }
 
-#[tokio::test]
-async fn an_interruption_delivers_what_has_been_read_and_the_next_run_repeats_nothing() {
-    let (place, all) = Place::of_slices(6).await;
-    let all = with(&all, &["--state", "s", "--parallel", "2"]);
+/// Interrupts a backfill once so many requests have been sent, and finishes it later. Returns how many records had arrived in between.
+async fn interrupted(place: &Place, all: &[String], records: usize) -> usize {
     place.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_millis(400)));
-    let child = place.command(&all, &[]).spawn().unwrap();
+    let child = place.command(all, &[]).spawn().unwrap();
     until(|| place.posts() >= 2).await;
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let interrupted = ended(child).await;
-    assert_eq!(interrupted.code, Some(1));
+    assert_eq!(interrupted.code, Some(1), "{}", interrupted.stderr);
     assert!(interrupted.stderr.contains("ending: what has been read is delivered first"), "{}", interrupted.stderr);
     assert!(
         interrupted.stderr.contains("interrupted: ") && interrupted.stderr.contains("run the same command again"),
         "{}",
         interrupted.stderr
     );
-    let before = place.arrived().len();
-    assert!((1..6 * SLICE).contains(&before), "{before}");
+    let arrived = place.arrived().len();
     place.langfuse.clear_script();
-    let done = place.backfill(&all).await;
-    assert_eq!((done.code, place.arrived()), (Some(0), request_ids(0..6 * SLICE)), "{}", done.stderr);
+    let done = place.backfill(all).await;
+    assert_eq!((done.code, place.arrived()), (Some(0), request_ids(0..records)), "{}", done.stderr);
     assert!(place.langfuse.duplicates().is_empty());
+    arrived
+}
+
+#[tokio::test]
+async fn an_interruption_delivers_what_has_been_read_and_the_next_run_repeats_nothing() {
+    let (place, all) = Place::of_slices(6).await;
+    let arrived = interrupted(&place, &with(&all, &["--state", "s", "--parallel", "2"]), 6 * SLICE).await;
+    assert!((1..6 * SLICE).contains(&arrived), "{arrived}");
+    // Also in the middle of a slice.
+    let (place, all) = of_one_long_slice(24).await;
+    let arrived = interrupted(&place, &all, 24).await;
+    assert!((1..24).contains(&arrived), "{arrived}");
 }
 
 #[tokio::test]
 async fn services_that_falter_are_asked_again_and_a_limit_of_the_rate_is_waited_out() {
     let (place, all) = Place::of_slices(2).await;
+    // Our clock is wrong, as far as SLS is concerned.
+    place.sls.set_clock(|| SystemTime::now() + Duration::from_secs(3600));
     let busy = || SlsFault::Error { status: 503, code: "ServerBusy".into(), message: "sentinel".into() };
     for operation in [Operation::ListShards, Operation::GetCursor, Operation::GetCursor, Operation::PullLogs, Operation::PullLogs] {
         place.sls.script(operation, busy());
@@ -459,11 +474,13 @@ async fn routes_are_counted_by_name() {
 #[tokio::test]
 async fn observations_keep_the_rate_that_was_said() {
     let (place, all) = Place::of_slices(3).await;
-    let began = Instant::now();
-    let done = place.backfill(&with(&all, &["--rate", "512"])).await;
-    assert_eq!((done.code, place.posts()), (Some(0), 3), "{}", done.stderr);
+    let child = place.command(&with(&all, &["--rate", "256"]), &[]).spawn().unwrap();
+    until(|| place.posts() == 1).await;
+    let first = Instant::now();
+    until(|| place.posts() == 3).await;
     // Two requests of 256 observations are paid for before the third goes.
-    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(first.elapsed() > Duration::from_millis(1800), "{:?}", first.elapsed());
+    assert_eq!((ended(child).await.code, place.arrived().len()), (Some(0), 3 * SLICE));
 }
 
 #[tokio::test]
@@ -500,7 +517,7 @@ async fn a_state_of_another_backfill_or_in_use_is_refused_and_left_as_it_is() {
 #[tokio::test]
 async fn a_while_ago_keeps_its_first_meaning_until_it_is_done_and_then_means_today() {
     let place = Place::of_shards(&[0]).await;
-    let now = u32::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    let now = u32::try_from(SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap();
     place.sls.append(PROJECT, LOGSTORE, 0, &group(vec![chat(0)]), now - 7200).unwrap();
     place.sls.append(PROJECT, LOGSTORE, 0, &group(vec![chat(1)]), now - 1800).unwrap();
     place.langfuse.refuse_when(When::ingest(), LIMITED);

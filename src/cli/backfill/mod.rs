@@ -228,8 +228,12 @@ fn usable(before: Option<State>, of: &Parameters, path: &Path) -> Result<Option<
     if state.is_done() && state.of.is_relative() {
         return Ok(None);
     }
-    let window = state.of.window();
-    remark(&format!("going on with the backfill of {} to {} ({})", time(window.from), time(window.to), path.display()));
+    let (window, path) = (state.of.window(), path.display());
+    let (from, to) = (time(window.from), time(window.to));
+    remark(&match state.is_done() {
+        true => format!("the backfill of {from} to {to} is done already ({path}): nothing is sent"),
+        false => format!("going on with the backfill of {from} to {to} ({path})"),
+    });
     Ok(Some(state))
 }
 
