@@ -475,11 +475,11 @@ async fn routes_are_counted_by_name() {
 async fn observations_keep_the_rate_that_was_said() {
     let (place, all) = Place::of_slices(3).await;
     let child = place.command(&with(&all, &["--rate", "256"]), &[]).spawn().unwrap();
-    until(|| place.posts() == 1).await;
+    until(|| place.posts() >= 1).await;
     let first = Instant::now();
     until(|| place.posts() == 3).await;
     // Two requests of 256 observations are paid for before the third goes.
-    assert!(first.elapsed() > Duration::from_millis(1800), "{:?}", first.elapsed());
+    assert!(first.elapsed() > Duration::from_secs(1), "{:?}", first.elapsed());
     assert_eq!((ended(child).await.code, place.arrived().len()), (Some(0), 3 * SLICE));
 }
 
