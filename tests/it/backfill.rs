@@ -290,6 +290,54 @@ async fn an_interruption_delivers_what_has_been_read_and_the_next_run_repeats_no
 }
 
 #[tokio::test]
+async fn a_second_interruption_ends_it_at_once_and_loses_nothing() {
+    let (place, all) = Place::of_slices(3).await;
+    let all = with(&all, &["--state", "s"]);
+    // The second request would have to wait for more than four minutes.
+    let mut child = place.command(&with(&all, &["--rate", "1"]), &[]).spawn().unwrap();
+    until(|| place.posts() >= 1).await;
+    let (pid, began) = (child.id().unwrap().to_string(), Instant::now());
+    while child.try_wait().unwrap().is_none() {
+        std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(ended(child).await.code, Some(1));
+    let done = place.backfill(&all).await;
+    assert_eq!((done.code, place.arrived()), (Some(0), request_ids(0..3 * SLICE)), "{}", done.stderr);
+}
+
+#[tokio::test]
+async fn however_often_it_is_killed_and_whatever_answers_are_lost_nothing_is_missing_in_the_end() {
+    let place = Place::of_shards(&[0, 1]).await;
+    for number in 0..6 * SLICE {
+        place.receive(u32::try_from(number % 2).unwrap(), chat(number), u32::try_from(number / SLICE).unwrap());
+    }
+    place.sls.split(PROJECT, LOGSTORE, 1, [ShardSpec { id: 2, seed: 1 }, ShardSpec { id: 3, seed: 1 }]).unwrap();
+    place.receive(3, chat(6 * SLICE), 5);
+    let all = with(&window(0, 6), &["--state", "s", "--parallel", "3"]);
+    for more in [1, 2, 3, 1, 4, 2] {
+        place.langfuse.script([
+            Fault::ResetAfterStoring,
+            Fault::Delay(Duration::from_millis(300)),
+            Fault::Delay(Duration::from_millis(900)),
+        ]);
+        let before = place.posts();
+        let mut child = place.command(&all, &[]).spawn().unwrap();
+        while place.posts() < before + more && child.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let _ = child.kill().await;
+    }
+    place.langfuse.clear_script();
+    let done = place.backfill(&with(&all, &["--json"])).await;
+    assert_eq!((done.code, place.arrived()), (Some(0), request_ids(0..=6 * SLICE)), "{}", done.stderr);
+    let told = printed(&done);
+    assert_eq!((&told["records"], &told["delivered"]), (&json!(6 * SLICE + 1), &json!(6 * SLICE + 1)));
+    assert_eq!((&told["readOnlyShards"], &told["done"]), (&json!(1), &json!(true)));
+}
+
+#[tokio::test]
 async fn services_that_falter_are_asked_again_and_a_limit_of_the_rate_is_waited_out() {
     let (place, all) = Place::of_slices(2).await;
     // Our clock is wrong, as far as SLS is concerned.
