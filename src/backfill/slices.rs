@@ -101,15 +101,15 @@ impl Common {
         loop {
             let (began, before) = (Instant::now(), self.slice(index));
             let halt = Arc::new(Halt::new(self.halted.clone()));
-            let handled = self.attempt(index, &before, &halt).await;
-            lock(&self.totals).add(&handled.report);
+            let Handled { report, failure } = self.attempt(index, &before, &halt).await;
+            lock(&self.totals).add(&report);
             // Also what stands in a page with a record that fails: it is no outage in which something is taken.
-            if handled.report.observations > 0 {
+            if report.observations > 0 {
                 self.came_further();
             }
-            let Some(failure) = handled.failure else {
+            let Some(failure) = failure else {
                 if !halt.was_obeyed() {
-                    self.end(index, Ended::Done(Tally::of_report(&handled.report)));
+                    self.end(index, Ended::Done(Tally::of_report(&report)));
                 }
                 return End::Well;
             };
@@ -117,7 +117,7 @@ impl Common {
             let (since, failed) = earlier.map_or((Instant::now(), 0), |earlier| (earlier.since, earlier.failed));
             let current = Trouble { since, attempt: began, failed: failed + 1 };
             trouble = Some(current);
-            match self.weigh(index, failure, current) {
+            match self.weigh(index, &report, failure, current) {
                 Ok(wait) => self.wait(wait).await,
                 Err(end) => return end,
             }
@@ -146,7 +146,7 @@ impl Common {
     }
 
     /// How long to wait after a failure, or how the work on the slice ends with it.
-    fn weigh(&self, index: usize, failure: Failure, trouble: Trouble) -> Result<Duration, End> {
+    fn weigh(&self, index: usize, report: &Report, failure: Failure, trouble: Trouble) -> Result<Duration, End> {
         let next = match meaning(&failure) {
             Meaning::Passing => self.patience.next(trouble, *lock(&self.progress), Instant::now()),
             Meaning::OfSlice => Next::Leave,
@@ -156,7 +156,10 @@ impl Common {
                 return Err(End::Well);
             }
         };
-        self.fails(index);
+        // In an outage nothing is said about its records.
+        if report.observations > 0 || next == Next::Leave {
+            self.fails_alone(index);
+        }
         // Nobody listens any more when everything is over.
         let _ = self.told.send(Told { shard: self.slice(index).shard, failure: failure.clone(), next });
         match next {
@@ -178,7 +181,7 @@ impl Common {
         lock(&self.state).slices[index].clone()
     }
 
-    fn fails(&self, index: usize) {
+    fn fails_alone(&self, index: usize) {
         let slice = &mut lock(&self.state).slices[index];
         slice.failing_since.get_or_insert(i64::from(unix_seconds(SystemTime::now())));
         self.changed.store(true, Relaxed);

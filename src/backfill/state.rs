@@ -84,7 +84,7 @@ pub struct Slice {
     /// How far it is, unless it has ended.
     #[serde(default)]
     pub saved: Saved,
-    /// Since when it has failed without coming further, UNIX seconds.
+    /// Since when it has failed while others were taken, without coming further, UNIX seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<i64>,
     /// What of it was gone.

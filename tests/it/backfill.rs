@@ -357,7 +357,7 @@ async fn services_that_falter_are_asked_again_and_a_limit_of_the_rate_is_waited_
 async fn an_outage_is_waited_for_as_long_as_was_said_and_then_the_state_is_kept() {
     let (place, all) = Place::of_slices(5).await;
     place.langfuse.refuse_when(When::ingest(), LIMITED);
-    let all = with(&all, &["--wait", "1s"]);
+    let all = with(&all, &["--wait", "1s", "--state", "s"]);
     let failed = place.backfill(&with(&all, &["--json"])).await;
     let told = printed(&failed);
     assert_eq!((failed.code, &told["done"], &told["slicesDone"], &told["delivered"]), (Some(1), &json!(false), &json!(0), &json!(0)));
@@ -367,6 +367,11 @@ async fn an_outage_is_waited_for_as_long_as_was_said_and_then_the_state_is_kept(
         failed.stderr
     );
     assert!(failed.stderr.contains("what to do: ") && failed.stderr.contains("run the same command again"), "{}", failed.stderr);
+    let state = place.state("s").unwrap();
+    assert!(
+        state["slices"].as_array().unwrap().iter().all(|slice| slice["failingSince"].is_null()),
+        "an outage is nobody's fault: {state}"
+    );
     place.langfuse.clear_script();
     let done = place.backfill(&all).await;
     assert_eq!((done.code, place.arrived()), (Some(0), request_ids(0..5 * SLICE)), "{}", done.stderr);

@@ -117,8 +117,8 @@ impl<'a> Account<'a> {
             lines.push(("gone", format!("{gone} of shards that have disappeared")));
         }
         if !self.kept_since.is_empty() {
-            let shards: Vec<_> = self.kept_since.iter().map(|(shard, since)| format!("shard {shard} from {since} on")).collect();
-            lines.push(("kept", format!("only {}: the window begins before that", shards.join(", "))));
+            let shards: Vec<_> = self.kept_since.iter().map(|(shard, since)| format!("shard {shard} since {since}")).collect();
+            lines.push(("kept", format!("{}; nothing older is there, and the window begins before that", shards.join(", "))));
         }
         lines
     }
