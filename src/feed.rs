@@ -1,6 +1,9 @@
 //! What a call reads, piece by piece, whatever its source: pages of a shard, or lines that came with the event.
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::budget::{Allowance, CallBudget};
@@ -20,10 +23,39 @@ const PIECES_AHEAD: usize = 1;
 pub enum Feed {
     /// A range of a shard, pulled page by page.
     Shard(Box<Reader>),
+    /// The same, which ends early when it is told to.
+    Halting(Box<Reader>, Arc<Halt>),
     /// Several ranges of a shard, pulled page by page.
     Ranges(Box<Ranges>),
     /// The items of an event, each unpacked when its turn comes.
     Parcels(Parcels, CallBudget),
+}
+
+/// The end of reading before the end of a range: what has been read by then is worked off as ever.
+#[derive(Debug)]
+pub struct Halt {
+    asked: watch::Receiver<bool>,
+    obeyed: AtomicBool,
+}
+
+impl Halt {
+    /// Reading ends at the next page once `asked` is true.
+    pub fn new(asked: watch::Receiver<bool>) -> Self {
+        Self { asked, obeyed: AtomicBool::new(false) }
+    }
+
+    /// True if something of the range was left unread for it.
+    pub fn was_obeyed(&self) -> bool {
+        self.obeyed.load(Relaxed)
+    }
+
+    fn obey(&self) -> bool {
+        let asked = *self.asked.borrow();
+        if asked {
+            self.obeyed.store(true, Relaxed);
+        }
+        asked
+    }
 }
 
 /// Items of an event as they are unpacked; a failure is the failure of the call.
@@ -51,6 +83,8 @@ impl Feed {
     pub async fn next(&mut self) -> Result<Option<Piece>, Failure> {
         match self {
             Self::Shard(reader) => reader.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
+            Self::Halting(_, halt) if halt.obey() => Ok(None),
+            Self::Halting(reader, _) => reader.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
             Self::Ranges(ranges) => ranges.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
             Self::Parcels(parcels, budget) => match parcels.next().transpose()? {
                 Some(parcel) => {

@@ -8,6 +8,7 @@ mod lines;
 mod range;
 mod reach;
 pub mod recall;
+pub mod slice;
 mod survey;
 
 use std::borrow::Cow;
@@ -40,6 +41,7 @@ use in_time::in_time;
 pub use lines::LineCall;
 use range::RangeCall;
 pub use reach::Access;
+use slice::Along;
 
 /// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
 /// under 64 MB.
@@ -127,17 +129,21 @@ impl Handler {
 
     async fn run(&self, invocation: &Invocation, report: &mut Report) -> Result<(), Failure> {
         let event = TriggerEvent::parse(&invocation.event)?;
-        self.describe(&event, report);
+        self.run_event(&event, invocation, Along::default(), report).await
+    }
+
+    async fn run_event(&self, event: &TriggerEvent, invocation: &Invocation, along: Along<'_>, report: &mut Report) -> Result<(), Failure> {
+        self.describe(event, report);
         let trace = config::apply_parameter_member(&self.settings.trace, &event.parameter).map_err(parameter_failure)?;
-        let selection = self.selection(&event)?;
-        self.refuse_own_logs(&event, invocation)?;
-        let shard = self.shard(&event, invocation)?;
+        let selection = self.selection(event)?;
+        self.refuse_own_logs(event, invocation)?;
+        let shard = self.shard(event, invocation)?;
         warn_if_disabled(&trace, report);
         if event.range.begin.is_at(&event.range.end) {
             return Ok(());
         }
         let judge = Judge { trace: &trace, selection: &selection };
-        self.run_range(RangeCall { event: &event, shard, judge, deadline: invocation.deadline }, report).await?;
+        self.run_range(RangeCall { event, shard, judge, deadline: invocation.deadline, along }, report).await?;
         all_settled(report)
     }
 

@@ -21,13 +21,16 @@
 //! traces, and not each other; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`], [`budget`] and
 //! [`masking`], which knows texts alone, are leaves. [`config`] is
 //! the only reader of the environment. A new gateway dialect is a table of the configuration file (`gateway/dialect`), a new destination a
-//! file in `export`, a new platform one in `runtime`. `replay` reads dead letters and hands what they point at to the same [`handler`]. `explain` stands beside the flow: it
-//! runs `gateway`, `trace`, `policy` and `export` on one record to say what became of it. `doctor` asks both ends whether all is well.
+//! file in `export`, a new platform one in `runtime`. `backfill` finds the ranges of a window of time, and `replay` what dead letters point at;
+//! both hand them to the same [`handler`]. `explain` stands beside the flow: it runs `gateway`, `trace`, `policy` and `export` on one record to
+//! say what became of it. `doctor` asks both ends whether all is well.
 //!
 //! Rules that the code follows are cited by page and section, as `reference/sls.md` §2 or `design.md` decision 1; these pages are the project's
 //! collected facts about the outside world and its contract.
 
 pub mod assembly;
+#[cfg(feature = "cli")]
+pub mod backfill;
 pub mod budget;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -54,6 +57,7 @@ pub mod lines;
 pub mod logging;
 pub mod masking;
 pub mod origin;
+pub mod pace;
 pub mod policy;
 pub mod progress;
 pub mod pull;

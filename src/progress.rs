@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::delivery::DeadLetterReason;
 use crate::feed::Piece;
 use crate::origin::Settled;
@@ -14,7 +16,8 @@ use crate::report::SkipReason;
 use crate::sls::cursor::Cursor;
 
 /// Records that have had their end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// All of them.
     pub lines: u64,
@@ -27,7 +30,7 @@ pub struct Counts {
 }
 
 /// A position in a shard, and what became of the records of the range before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Number of the first log group behind it; `None` at the beginning of the range.
     pub group: Option<u64>,
@@ -36,7 +39,7 @@ pub struct Mark {
 }
 
 /// Where the next attempt may begin.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Saved {
     /// Everything before it is settled.
     pub settled: Mark,

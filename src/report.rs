@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::delivery::{DeadLetterReason, SendStats};
 use crate::gateway::Skip;
@@ -23,6 +23,10 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
+    /// All there are.
+    pub const ALL: [Self; 5] =
+        [Self::Record(Skip::NotAModelCall), Self::Record(Skip::NotAGatewayLog), Self::Filtered, Self::SampledOut, Self::Disabled];
+
     /// The name in the report.
     pub fn name(self) -> &'static str {
         match self {
@@ -32,6 +36,19 @@ impl SkipReason {
             Self::SampledOut => "sampled_out",
             Self::Disabled => "disabled",
         }
+    }
+}
+
+impl Serialize for SkipReason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for SkipReason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::ALL.into_iter().find(|reason| reason.name() == name).ok_or_else(|| serde::de::Error::custom("no reason to skip a record"))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::export::batch::Batch;
 use crate::feed::{Feed, Piece};
 use crate::judge::Judge;
 use crate::origin::Position;
+use crate::pace::Pace;
 use crate::report::Report;
 use crate::settlement::Settlement;
 use crate::sls::LogRecord;
@@ -38,6 +39,7 @@ pub struct Work<'c> {
     left: Option<Failure>,
     turn_began: Instant,
     sends: bool,
+    pace: Option<&'c Pace>,
 }
 
 /// A destination in this call.
@@ -63,7 +65,14 @@ impl<'c> Work<'c> {
             left: None,
             turn_began: Instant::now(),
             sends: judge.trace.enabled,
+            pace: None,
         }
+    }
+
+    /// The same at a pace, if there is one.
+    #[must_use]
+    pub fn at_pace(self, pace: Option<&'c Pace>) -> Self {
+        Self { pace, ..self }
     }
 
     /// Does all of it, down to the dead letters.
@@ -186,6 +195,9 @@ impl<'c> Work<'c> {
     async fn send(&mut self, destination: usize, batch: Batch) -> Result<(), Failure> {
         while self.on_the_way.len() >= MAX_ON_THE_WAY {
             self.settle_next().await?;
+        }
+        if let Some(pace) = self.pace {
+            pace.take(batch.len()).await;
         }
         let allowance = self.budget.take(batch.bytes()).await;
         let delivering = self.outlets[destination].delivery.clone().deliver(batch);

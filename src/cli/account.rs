@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::output::{counted, size};
+use super::output::{self, counted, size};
 
 /// What was done, in a few lines.
 pub fn in_words(report: &Value) -> String {
@@ -25,9 +25,7 @@ pub fn in_words(report: &Value) -> String {
 }
 
 fn reasons(counts: &Value) -> String {
-    let counts = counts.as_object().into_iter().flatten().map(|(reason, count)| format!("{count} {}", reason.replace('_', " ")));
-    let counts: Vec<_> = counts.collect();
-    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+    output::reasons(counts.as_object().into_iter().flatten().map(|(reason, count)| (reason, count.as_u64().unwrap_or_default())))
 }
 
 #[cfg(test)]

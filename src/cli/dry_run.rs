@@ -2,13 +2,12 @@
 //!
 //! Nothing is sent because there is nothing to send with: the handler of a dry run has no destinations, and their keys are not read.
 
-use std::ops::RangeInclusive;
-use std::path::Path;
-use std::time::Duration;
-
 use anyhow::{Context, anyhow};
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
+use std::ops::RangeInclusive;
+use std::path::Path;
 
 use super::ending::{Ending, with_hint};
 use super::invoke::{self, Invoke};
@@ -18,20 +17,16 @@ use super::records::with_record;
 use super::stand_in::{bad_logs, sls_for};
 use super::{Surroundings, input, remark, say, survey_words};
 use crate::assembly;
+use crate::backfill::plan::{self, PlanError, Planner};
 use crate::config::{self, Config, LogFormat};
 use crate::handler::{Access, Handler};
 use crate::invocation::{Invocation, LogPlace, TriggerEvent};
 use crate::judge::Judge;
 use crate::logging;
 use crate::origin::Position;
-use crate::sls::calls::{From, Shard};
 use crate::sls::client::Logstore;
-use crate::sls::reader::Range;
 use crate::sls::signing::SignatureSettings;
 use crate::survey::{Estimate, Survey};
-
-/// The longest that one question to SLS may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A window of time over the shards of a Logstore, instead of an event.
 #[derive(Args, Debug)]
@@ -46,10 +41,10 @@ pub struct Window {
     #[arg(long, value_name = "N", requires = "project")]
     shard: Option<u32>,
     /// Logs received since: a time, a date (UTC), UNIX seconds, or a time ago such as 48h [default: 24h]
-    #[arg(long, value_name = "TIME", requires = "project", value_parser = moment)]
+    #[arg(long, value_name = "TIME", requires = "project", value_parser = moment, allow_hyphen_values = true)]
     from: Option<i64>,
     /// Logs received before that time [default: now]
-    #[arg(long, value_name = "TIME", requires = "project", value_parser = moment)]
+    #[arg(long, value_name = "TIME", requires = "project", value_parser = moment, allow_hyphen_values = true)]
     until: Option<i64>,
     /// Endpoint of SLS [default: SLS_ENDPOINT]
     #[arg(long, value_name = "HOST", requires = "project")]
@@ -95,8 +90,13 @@ pub async fn run(invoke: &Invoke, around: Surroundings<'_>) -> Result<(), Ending
 
 fn tell(survey: &Survey, estimate: Estimate) -> Result<(), Ending> {
     remark(&survey_words::in_words(survey, &estimate));
+    say(&json(survey, estimate)?)
+}
+
+/// The counts as JSON.
+pub(super) fn json(survey: &Survey, estimate: Estimate) -> Result<String, Ending> {
     let told = Told { dry_run: true, survey, estimate };
-    say(&serde_json::to_string_pretty(&told).map_err(|error| anyhow!("the result cannot be written: {error}"))?)
+    Ok(serde_json::to_string_pretty(&told).context("the result cannot be written")?)
 }
 
 async fn of_event(invoke: &Invoke, config: &mut Config, event: &Path, logs: Option<&Path>, survey: &mut Survey) -> Result<(), Ending> {
@@ -148,33 +148,53 @@ async fn of_window(
         return Err(Ending::misused("name the endpoint: --endpoint cn-hangzhou.log.aliyuncs.com, or SLS_ENDPOINT"));
     }
     let logstore = handler.logstore(place, Access { endpoint: "", credentials: None, region: None })?;
-    for shard in shards(&logstore, invoke.window.shard).await? {
-        let range = range(&logstore, shard, window).await?;
-        let event = TriggerEvent::of_range(place.clone(), shard, range);
-        handler.survey(&event, &invocation, survey).await?;
+    let named: Vec<_> = invoke.window.shard.into_iter().collect();
+    let of = Surveyed {
+        shards: &named,
+        endpoint: "",
+        window: plan::Window { from: *window.start(), to: *window.end() },
+        parameter: &Value::Null,
+    };
+    survey_window(&handler, logstore, &of, &invocation, survey).await
+}
+
+/// What of a Logstore is to be counted.
+pub(super) struct Surveyed<'s> {
+    /// The shards; none: all.
+    pub(super) shards: &'s [u32],
+    /// Endpoint of the project, where the settings do not replace it.
+    pub(super) endpoint: &'s str,
+    /// What SLS received in it.
+    pub(super) window: plan::Window,
+    /// The trigger's `functionParameter`.
+    pub(super) parameter: &'s Value,
+}
+
+/// Counts what would become of what was received in a window.
+pub(super) async fn survey_window(
+    handler: &Handler,
+    logstore: Logstore,
+    of: &Surveyed<'_>,
+    invocation: &Invocation,
+    survey: &mut Survey,
+) -> Result<(), Ending> {
+    let place = LogPlace { project: logstore.project.clone(), logstore: logstore.name.clone() };
+    let planner = Planner::new(logstore, invocation.deadline);
+    for shard in planner.shards(of.shards).await.map_err(no_plan)? {
+        let range = planner.range(shard.id, of.window).await.map_err(no_plan)?;
+        let event = TriggerEvent {
+            endpoint: of.endpoint.to_owned(),
+            parameter: of.parameter.clone(),
+            ..TriggerEvent::of_range(place.clone(), shard.id, range)
+        };
+        handler.survey(&event, invocation, survey).await?;
     }
     Ok(())
 }
 
-async fn shards(logstore: &Logstore, only: Option<u32>) -> Result<Vec<u32>, Ending> {
-    if let Some(shard) = only {
-        return Ok(vec![shard]);
-    }
-    let listed = logstore.shards(REQUEST_TIMEOUT).await;
-    let listed =
-        listed.map_err(|error| anyhow!("the shards cannot be listed: {error}; the key needs log:ListShards, or name one by --shard"))?;
-    Ok(listed.into_iter().map(|shard| shard.id).collect())
-}
-
-/// The range of what was received in a window.
-async fn range(logstore: &Logstore, id: u32, window: &RangeInclusive<i64>) -> Result<Range, Ending> {
-    let shard = Shard { logstore: logstore.clone(), id };
-    let at = |moment: i64| From::Received(u32::try_from(moment).unwrap_or(u32::MAX));
-    let cursor = |from| shard.cursor(from, REQUEST_TIMEOUT);
-    let ended = *window.end() >= moment("now").map_err(Ending::misused)? - 1;
-    let (begin, end) = (cursor(at(*window.start())).await, cursor(if ended { From::End } else { at(*window.end()) }).await);
-    let wrong = |error| anyhow!("shard {id} has no cursor for this time: {error}; the key needs log:GetCursorOrData");
-    Ok(Range { begin: begin.map_err(wrong)?, end: end.map_err(wrong)? })
+/// Why a window is in no shard, and what to do.
+pub(super) fn no_plan(error: PlanError) -> Ending {
+    anyhow!("{error}\nwhat to do: {}", error.hint()).into()
 }
 
 fn surveyor(config: &Config) -> Result<Handler, Ending> {

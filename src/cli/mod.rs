@@ -3,14 +3,17 @@
 //! The only place that prints for people. A command reads its arguments, calls the library, and says what came out; what it does beyond
 //! that belongs into the library. A new command is a file here, a variant of `Command`, and an arm of `run`.
 //!
-//! Commands: `config`, `demo`, `doctor`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes),
-//! `input` (files), `needs` (settings that reading SLS takes), `output` (lines that are safe on a terminal), `overlay` (settings that a
+//! Commands: `backfill`, `config`, `demo`, `doctor`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes),
+//! `input` (files), `needs` (what reading SLS takes), `output` (lines that are safe on a terminal), `overlay` (settings that a
 //! command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample` (what the demo sends), `records` (lines →
-//! observations), `tree` and `account` (what arrived, what was done), `links` (where to look). `dry_run`, `moment` and `survey_words` belong
-//! to an `invoke` that sends nothing.
+//! observations), `bar` and `again` (how far, and what to do when it fails), `tree` and `account` (what arrived, what was done), `links` (where to look). `dry_run`, `moment` and `survey_words` belong
+//! to commands that send nothing, or read a window of time.
 
 mod account;
+mod again;
 mod arguments;
+mod backfill;
+mod bar;
 mod config;
 mod demo;
 mod doctor;
@@ -58,6 +61,8 @@ enum Command {
     Demo(demo::Demo),
     /// Handle one trigger event here, as the function would
     Invoke(invoke::Invoke),
+    /// Deliver what SLS received in a window of time, from all shards; it goes on where it was interrupted
+    Backfill(Box<backfill::Backfill>),
     /// Deliver dead letters after what stood in their way is gone
     Replay(replay::Replay),
     /// Run a stand-in for SLS or Langfuse until Ctrl-C
@@ -107,6 +112,7 @@ fn run(command: Command, around: Surroundings<'_>) -> Result<(), Ending> {
     match command {
         Command::Demo(demo) => block_on(demo.run(around)),
         Command::Invoke(invoke) => block_on(invoke.run(around)),
+        Command::Backfill(backfill) => block_on(backfill.run(around)),
         Command::Replay(replay) => block_on(replay.run(around)),
         Command::Emulate(emulate) => block_on(emulate.run(around)),
         Command::Explain(explain) => explain.run(around),

@@ -7,7 +7,34 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// What is understood, for help and errors.
-const FORMS: &str = "a time (2026-03-01T08:00:00+08:00), a date (2026-03-01, UTC), UNIX seconds, a time ago (24h, 30m, 7d) or now";
+const FORMS: &str = "a time (2026-03-01T08:00:00+08:00), a date (2026-03-01, UTC), UNIX seconds, a time ago (24h or -24h, 30m, 7d) or now";
+
+/// A moment as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// UNIX seconds.
+    pub at: i64,
+    /// The words, where they mean another moment every time.
+    pub ago: Option<String>,
+}
+
+/// A moment with the words for it.
+///
+/// # Errors
+/// When the text is none.
+pub fn written(text: &str) -> Result<Written, String> {
+    let words = text.trim().trim_start_matches('-');
+    let is_relative = words == "now" || ago(words).is_some();
+    moment(text).map(|at| Written { at, ago: is_relative.then(|| words.to_owned()) })
+}
+
+/// A length of time as `90s`, `30m`, `24h` or `7d`, in seconds.
+///
+/// # Errors
+/// When the text is none.
+pub fn length(text: &str) -> Result<u64, &'static str> {
+    ago(text).and_then(|seconds| u64::try_from(seconds).ok()).ok_or("must be a length of time as 90s, 30m, 24h or 7d")
+}
 
 /// A moment, UNIX seconds.
 ///
@@ -26,7 +53,10 @@ fn at(text: &str, now: i64) -> Option<i64> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok();
     }
-    ago(text).and_then(|ago| now.checked_sub(ago)).or_else(|| written_out(text)).filter(|moment| *moment >= 0)
+    ago(text.strip_prefix('-').unwrap_or(text))
+        .and_then(|ago| now.checked_sub(ago))
+        .or_else(|| written_out(text))
+        .filter(|moment| *moment >= 0)
 }
 
 fn ago(text: &str) -> Option<i64> {
@@ -63,12 +93,28 @@ mod tests {
             ("2026-03-02", Some(1_772_409_600)),
             ("2026-03-02T02:10:13", None),
             ("yesterday", None),
-            ("-1h", None),
+            ("-1h", Some(now - 3600)),
+            ("--1h", None),
             ("h", None),
             ("99999999999999999h", None),
             ("", None),
         ] {
             assert_eq!(at(text, now), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn words_are_kept_where_they_mean_another_moment_every_time() {
+        assert_eq!(written("2026-03-02"), Ok(Written { at: 1_772_409_600, ago: None }));
+        for (text, words) in [("24h", "24h"), ("-24h", "24h"), ("now", "now")] {
+            assert_eq!(written(text).unwrap().ago.as_deref(), Some(words));
+        }
+        assert!(written("yesterday").is_err() && written("--24h").is_err());
+    }
+
+    #[test]
+    fn a_length_of_time_has_a_unit() {
+        assert_eq!((length("0s"), length("90s"), length("2h")), (Ok(0), Ok(90), Ok(7200)));
+        assert!(length("90").is_err() && length("-1h").is_err() && length("").is_err());
     }
 }

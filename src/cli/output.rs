@@ -31,6 +31,12 @@ pub fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// Counts by reason, `none` where there are none.
+pub fn reasons(counts: impl IntoIterator<Item = (impl AsRef<str>, u64)>) -> String {
+    let counts: Vec<_> = counts.into_iter().map(|(reason, count)| format!("{count} {}", reason.as_ref().replace('_', " "))).collect();
+    if counts.is_empty() { "none".to_owned() } else { counts.join(", ") }
+}
+
 /// A size in bytes for people.
 pub fn size(bytes: u64) -> String {
     match bytes {

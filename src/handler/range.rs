@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::slice::Along;
 use super::{Handler, in_time};
 use crate::dead_letter::Pointer;
 use crate::deadline::Deadline;
 use crate::delivery::memory::RangeKey;
 use crate::error::Failure;
-use crate::feed::{Feed, Piece};
+use crate::feed::Piece;
 use crate::invocation::TriggerEvent;
 use crate::judge::Judge;
 use crate::letters::Letters;
@@ -32,12 +33,15 @@ pub(super) struct RangeCall<'e> {
     pub judge: Judge<'e>,
     /// When the work must be done.
     pub deadline: Deadline,
+    /// What somebody who waits for it wants.
+    pub along: Along<'e>,
 }
 
 /// The range as the source of records.
 struct RangeOrigin<'e> {
     event: &'e TriggerEvent,
     progress: Progress,
+    along: Along<'e>,
 }
 
 impl Handler {
@@ -51,7 +55,7 @@ impl Handler {
         let saved = self.saved(&key, gives_up);
         let (mark, begin) = resume::start(&call.event.range, &saved, if gives_up { resume::From::Proof } else { resume::From::Settled });
         report.take_over(&mark.counts);
-        let mut origin = RangeOrigin { event: call.event, progress: Progress::from(mark, &saved) };
+        let mut origin = RangeOrigin { event: call.event, progress: Progress::from(mark, &saved), along: call.along };
         let mut letters = Letters::new(self.dead_letter_place(&call.shard), call.deadline, self.now);
 
         let sls_requests = Arc::new(AtomicU64::new(0));
@@ -60,8 +64,8 @@ impl Handler {
         let deliveries = self.deliveries(call.deadline, &key, gives_up);
         let done = Done { origin: &mut origin, report: &mut *report, letters: &mut letters };
         let settlement = Settlement::new(done, &call.judge.selection.routes);
-        let work = Work::new(settlement, call.judge, deliveries, self.batches.for_call());
-        let ended = in_time(call.deadline, work.run(Feed::Shard(Box::new(reader)))).await;
+        let work = Work::new(settlement, call.judge, deliveries, self.batches.for_call()).at_pace(call.along.pace);
+        let ended = in_time(call.deadline, work.run(call.along.feed(reader))).await;
 
         report.sls_requests = sls_requests.load(Relaxed) + letters.requests;
         self.leave(&key, &origin.progress, ended.is_err(), report);
@@ -109,13 +113,19 @@ impl Origin for RangeOrigin<'_> {
         self.progress.settled(position.group, how);
     }
 
+    fn lost(&mut self, part: &Range) {
+        self.along.lost(part);
+    }
+
     fn checkpoint(&mut self) -> Option<u64> {
-        self.progress.checkpoint()
+        let group = self.progress.checkpoint();
+        self.along.settled(self.progress.saved());
+        group
     }
 }
 
 /// Two triggers may bring the same range with different parameters: what one has settled is not settled for the other.
-fn range_key(event: &TriggerEvent) -> RangeKey {
+pub(super) fn range_key(event: &TriggerEvent) -> RangeKey {
     RangeKey {
         project: event.place.project.clone(),
         logstore: event.place.logstore.clone(),

@@ -17,7 +17,8 @@ use sls_to_langfuse::trace::ids;
 use crate::cli::{Ended, command};
 use crate::records::{chat, chat_saying, chats, group, request_id};
 use crate::support::{
-    Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, event, ordinary_settings, sls_with, until,
+    Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, event, ordinary_settings, personal_settings, sls_with,
+    until,
 };
 
 /// Present in the question of records that are refused at first. Nothing may ever tell it.
@@ -65,15 +66,7 @@ impl Place {
     }
 
     fn settings(&self) -> BTreeMap<String, String> {
-        let own = [
-            ("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID),
-            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", KEY_SECRET),
-            ("ALIBABA_CLOUD_SECURITY_TOKEN", TOKEN),
-        ];
-        let mut settings = ordinary_settings(&self.langfuse.base_url(), &self.sls.endpoint());
-        settings.retain(|name, _| !name.starts_with("FC_"));
-        settings.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        settings
+        personal_settings(&self.langfuse.base_url(), &self.sls.endpoint())
     }
 
     async fn replay_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Ended {

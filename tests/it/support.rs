@@ -149,6 +149,16 @@ pub fn ordinary_settings(langfuse: &str, sls: &str) -> BTreeMap<String, String> 
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
+/// The settings of a person at a command line, with the key that the stand-in knows.
+pub fn personal_settings(langfuse: &str, sls: &str) -> BTreeMap<String, String> {
+    let own =
+        [("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", KEY_SECRET), ("ALIBABA_CLOUD_SECURITY_TOKEN", TOKEN)];
+    let mut settings = ordinary_settings(langfuse, sls);
+    settings.retain(|name, _| !name.starts_with("FC_"));
+    settings.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    settings
+}
+
 /// The trigger event of a range of one shard.
 pub fn event(shard: u32, begin: u64, end: u64) -> Value {
     let cursor = |number| sls_to_langfuse::sls::cursor::Cursor::from_number(number).text().to_owned();

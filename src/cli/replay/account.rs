@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::output::counted;
+use crate::cli::output::{self, counted};
 use crate::replay::ledger::{Ledger, Tally, Wanted};
 use crate::replay::selection::End;
 use crate::replay::{Outcome, plan};
@@ -74,7 +74,7 @@ fn in_brackets(counts: &BTreeMap<&'static str, u64>) -> String {
 }
 
 fn reasons(counts: &BTreeMap<&'static str, u64>) -> String {
-    counts.iter().map(|(reason, count)| format!("{count} {}", reason.replace('_', " "))).collect::<Vec<_>>().join(", ")
+    output::reasons(counts.iter().map(|(reason, count)| (reason, *count)))
 }
 
 fn indented(lines: Vec<String>) -> String {

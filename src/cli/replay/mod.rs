@@ -15,7 +15,7 @@ use super::arguments::{logstore_name, project_name};
 use super::ending::{Ending, with_hint};
 use super::{Surroundings, input, needs, say};
 use crate::assembly::{self, Place};
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, LogFormat};
 use crate::deadline::Deadline;
 use crate::delivery::DeadLetterReason;
 use crate::handler::{Access, Handler};
@@ -25,7 +25,6 @@ use crate::replay::Outcome;
 use crate::replay::ledger::{Choice, Ledger};
 use crate::replay::letters::{LetterStore, Period, from_lines};
 use crate::replay::state::{StateError, StateFile};
-use crate::sls::endpoint::Endpoint;
 use crate::trace::settings::TraceSettings;
 use progress::Progress;
 
@@ -115,31 +114,12 @@ impl Replay {
         if !config.trace.enabled {
             return Err(Ending::misused("LANGFUSE_TRACING_ENABLED is false: nothing would be delivered; set it to true for the replay"));
         }
-        let endpoint = self.endpoint(&mut config)?;
-        Endpoint::resolve(&endpoint, &config.endpoint).map_err(Ending::misused)?;
-        let trace = self.trace(&config)?;
+        let endpoint = needs::sls_endpoint(self.endpoint.as_deref(), &mut config)?;
+        let parameter = needs::parameter(self.parameter.as_deref(), &config)?;
+        let trace = config::apply_parameter_member(&config.trace, &parameter).map_err(Ending::misused)?;
         logging::start_beside_result(&config.log, LogFormat::Human);
         let handler = assembly::handler(&config, Place::Elsewhere).context("the clients cannot be set up")?;
         Ok(Tools { handler, trace, endpoint, letters_in: config.dead_letter_logstore })
-    }
-
-    /// The endpoint for all projects: named here, else by the settings, else the public one of the region. A letter names none.
-    fn endpoint(&self, config: &mut Config) -> Result<String, Ending> {
-        if let Some(endpoint) = &self.endpoint {
-            config.endpoint.replacement = None;
-            return Ok(endpoint.clone());
-        }
-        match (&config.endpoint.replacement, &config.signature.region) {
-            (Some(replacement), _) => Ok(replacement.clone()),
-            (None, Some(region)) => Ok(format!("https://{region}.log.aliyuncs.com")),
-            (None, None) => Err(Ending::misused("nothing says where SLS is: give --endpoint, or set SLS_ENDPOINT or SLS_REGION")),
-        }
-    }
-
-    fn trace(&self, config: &Config) -> Result<TraceSettings, Ending> {
-        let Some(parameter) = &self.parameter else { return Ok(config.trace.clone()) };
-        let parameter = serde_json::from_str(parameter).map_err(|_| Ending::misused("--parameter is not JSON"))?;
-        config::apply_parameter_member(&config.trace, &parameter).map_err(Ending::misused)
     }
 
     fn choice(&self, tools: Option<&Tools>) -> Choice {

@@ -102,7 +102,7 @@ async fn wrong_usage_is_2_and_help_is_0() {
     }
     let half = run(&["emulate", "sls"], &[("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")]).await;
     assert_eq!(half.code, Some(2));
-    let commands = ["demo", "invoke", "replay", "emulate", "explain", "id", "config"];
+    let commands = ["backfill", "demo", "invoke", "replay", "emulate", "explain", "id", "config"];
     for arguments in [vec!["--help"], vec!["--version"]].into_iter().chain(commands.map(|command| vec![command, "--help"])) {
         let ended = run(&arguments, &[]).await;
         assert_eq!((ended.code, ended.stderr.as_str(), ended.stdout.is_empty()), (Some(0), "", false), "{arguments:?}");
