@@ -94,7 +94,7 @@ impl Canary {
     fn batch(&self) -> Batch {
         let position = Position { group: None, index: 0, received: None };
         let mut batch = Batch::default();
-        let source = Source { position, span_id: self.span_id, route: None, ticket: None };
+        let source = Source { position, span_id: self.span_id, route: None, ticket: None, spent: None };
         batch.push(SpanWriter::default().write(&self.observation()), source);
         batch
     }
