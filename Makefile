@@ -41,7 +41,7 @@ check: ## Formatter, lints, documentation, warnings being errors; manifests and 
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --no-default-features --bin bootstrap -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-	cargo test --locked --quiet --test it deploy_files::
+	cargo test --locked --quiet --test it -- deploy_files:: docs::
 
 .PHONY: peers
 peers: ## Official SDKs and tools against us, in a scratch folder

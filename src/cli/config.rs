@@ -2,11 +2,11 @@
 //! `config`, never here.
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::ending::Ending;
 use super::{Surroundings, say};
-use crate::config::{Value, effective, effective_tables, example, load, schema};
+use crate::config::{self, Value, effective, effective_tables, example, load, schema};
 
 /// Arguments of `config`.
 #[derive(Args, Debug)]
@@ -17,6 +17,25 @@ pub struct Config {
     /// Print a configuration file with every key in it instead, each explained
     #[arg(long)]
     example: bool,
+    /// Print the generated part of docs/settings.md in this language instead
+    #[arg(long, value_name = "LANGUAGE", hide = true, conflicts_with_all = ["schema", "example"])]
+    reference: Option<Language>,
+}
+
+/// A language of the documentation.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Language {
+    En,
+    Zh,
+}
+
+impl From<Language> for config::Language {
+    fn from(language: Language) -> Self {
+        match language {
+            Language::En => Self::English,
+            Language::Zh => Self::Chinese,
+        }
+    }
 }
 
 impl Config {
@@ -27,6 +46,9 @@ impl Config {
         }
         if self.example {
             return say(example().trim_end());
+        }
+        if let Some(language) = self.reference {
+            return say(config::reference(language.into()).trim_end());
         }
         load(around.variables, around.files).map_err(Ending::wrong_settings)?;
         effective(around.variables, around.files).iter().try_for_each(|one| say(&line(one.setting.name, &one.value)))?;

@@ -28,7 +28,7 @@ const ROUTED: &str = "the demo sends to one project, and CONFIG_FILE has routes 
 
 const NEXT: &str = "Where to go next:
   make test               every test that needs only the toolchain
-  make package            dist/bootstrap; README.md, \"Deploy to Function Compute\", says the rest
+  make package            dist/bootstrap; docs/deploy-function-compute.md says the rest
   make run TO=langfuse    the same logs to your server (LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY)";
 
 /// Arguments of `demo`.

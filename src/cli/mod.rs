@@ -108,6 +108,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, variables: &dyn Varia
     ended.map_or_else(|ending| ending.tell(), |()| ExitCode::SUCCESS)
 }
 
+/// Whether a command line, the program's name first, is one that this program takes. Nothing is run: the documentation is held against it.
+///
+/// # Errors
+/// What the parser says of it.
+pub fn takes(arguments: impl IntoIterator<Item = OsString>) -> Result<(), clap::Error> {
+    Arguments::try_parse_from(arguments).map(|_| ())
+}
+
 fn run(command: Command, around: Surroundings<'_>) -> Result<(), Ending> {
     match command {
         Command::Demo(demo) => block_on(demo.run(around)),

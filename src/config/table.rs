@@ -1,6 +1,6 @@
 //! The table of all settings: the one place that names them.
 //!
-//! It drives reading, the check for unknown keys, the order of problems and the settings table of the README. Adding a setting means
+//! It drives reading, the check for unknown keys, the order of problems and the settings table of `docs/settings.md`. Adding a setting means
 //! adding a row here and reading it in `sections.rs`; nothing is checked or read here.
 
 use super::setting::{Kind, Reach, Setting, Unset};

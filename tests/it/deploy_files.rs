@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use sls_to_langfuse::config::{Setting, Unset, settings};
+use sls_to_langfuse::config::settings;
 use sls_to_langfuse::invocation::TriggerEvent;
 use sls_to_langfuse::runtime::lambda;
 
@@ -96,29 +96,6 @@ fn the_scripts_can_be_run() {
     for script in [".ci/run", ".ci/package", ".ci/runtimes", "deploy/langfuse/new-env"] {
         let mode = std::fs::metadata(path(script)).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script}");
-    }
-}
-
-/// The row of a setting in a README's table, made from the table that configuration reads.
-fn row(setting: &Setting, chinese: bool) -> String {
-    let default = match setting.unset {
-        Unset::Refused if chinese => "必填".to_owned(),
-        Unset::Refused => "required".to_owned(),
-        Unset::Nothing => "—".to_owned(),
-        Unset::Default(default) => format!("`{default}`"),
-    };
-    format!("| `{}` | {} | {default} |", setting.name, if chinese { setting.meaning_zh } else { setting.meaning })
-}
-
-#[test]
-fn both_readmes_explain_exactly_the_settings_there_are() {
-    for (file, chinese) in [("README.md", false), ("README.zh-CN.md", true)] {
-        let readme = text(file);
-        let written: Vec<_> = readme.lines().filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 2).collect();
-        let named: Vec<_> =
-            written.into_iter().filter(|line| settings().iter().any(|s| line.starts_with(&format!("| `{}` |", s.name)))).collect();
-        let expected: Vec<_> = settings().iter().map(|setting| row(setting, chinese)).collect();
-        assert_eq!(named, expected, "{file}");
     }
 }
 

@@ -14,6 +14,7 @@ mod dashboards;
 mod delivery;
 mod deploy_files;
 mod deploy_lambda;
+mod docs;
 mod faults;
 mod fc_invoke;
 mod fuzz;

@@ -2,10 +2,8 @@
 //! its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde_json::json;
-use sls_to_langfuse::config;
 use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseEmulator, LangfuseWorld, ProjectKey, StoredObservation, When};
 use sls_to_langfuse::emulator::sls::SlsEmulator;
 use sls_to_langfuse::sls::wire;
@@ -383,39 +381,4 @@ to = ['a', 'bb']
     }
     assert!(!message.contains("sentinel"));
     drop(world.sls);
-}
-
-/// The blocks of this language in a page.
-fn blocks(page: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    page.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
-}
-
-#[test]
-fn every_example_of_the_guides_is_accepted_and_both_languages_have_the_same() {
-    let page = |name: &str| std::fs::read_to_string(format!("{}/docs/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let (english, chinese) = (page("routing.md"), page("routing.zh-CN.md"));
-    let plain =
-        |block: &String| -> String { block.lines().map(|line| line.split('#').next().unwrap().trim_end()).collect::<Vec<_>>().join("\n") };
-    assert_eq!(
-        blocks(&english, "toml").iter().map(plain).collect::<Vec<_>>(),
-        blocks(&chinese, "toml").iter().map(plain).collect::<Vec<_>>()
-    );
-    assert_eq!(blocks(&english, "json"), blocks(&chinese, "json"));
-    let examples = blocks(&english, "toml");
-    assert_eq!(examples.len(), 4);
-    for example in examples {
-        let names = ["TEAM_A_PUBLIC_KEY", "TEAM_A_SECRET_KEY", "SECURITY_PUBLIC_KEY", "SECURITY_SECRET_KEY", "PROD_PUBLIC_KEY"];
-        let mut variables: BTreeMap<String, String> = names.iter().map(|name| ((*name).to_owned(), "key".to_owned())).collect();
-        variables.extend(ordinary_settings("https://langfuse.example.com", "http://127.0.0.1:9"));
-        variables.insert("CONFIG_FILE".into(), "/rules.toml".into());
-        let files: BTreeMap<PathBuf, Vec<u8>> = [("/rules.toml", example.clone()), ("/mnt/secrets/langfuse", "key\n".to_owned())]
-            .map(|(path, text)| (path.into(), text.into()))
-            .into();
-        let config = config::load(&variables, &files).unwrap_or_else(|problems| panic!("{example}\n{problems}"));
-        let rules = config.selection.filter.rules.len() + config.selection.sampling.rules.len() + config.selection.routes.rules.len();
-        assert!(rules > 0, "{example}");
-    }
-    let parameter: serde_json::Value = serde_json::from_str(&blocks(&english, "json")[0]).unwrap();
-    assert_eq!(config::filter_of_parameter_member(&parameter).unwrap().map(|alternatives| alternatives.len()), Some(1));
 }

@@ -150,9 +150,9 @@ tiers = [{ input = 1, output = 2.5 }]
     }
 
     #[test]
-    fn the_example_of_each_readme_is_accepted() {
-        for readme in [include_str!("../../../README.md"), include_str!("../../../README.zh-CN.md")] {
-            let example = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    fn the_example_of_the_settings_pages_is_accepted() {
+        for page in [include_str!("../../../docs/settings.md"), include_str!("../../../docs/settings.zh-CN.md")] {
+            let example = page.split("```toml\n").find(|block| block.starts_with("[[price]]")).unwrap().split("```").next().unwrap();
             let prices = own_prices(example.as_bytes()).unwrap();
             assert!(prices.len() == 1 && prices[0].is_of("my-model-v2") && prices[0].tier(32_001).unwrap().input_cached == Some(0.3));
         }

@@ -10,7 +10,6 @@ use super::{EVENT, LOGS, keys, langfuse, run, temporary};
 
 const LITELLM: &str = "tests/fixtures/litellm.jsonl";
 const LITELLM_CONFIG: &str = "docs/examples/litellm.toml";
-const GUIDES: [&str; 2] = ["docs/mapping.md", "docs/mapping.zh-CN.md"];
 const EXAMPLE: &str = "docs/sls-to-langfuse.example.toml";
 
 fn text(relative: &str) -> String {
@@ -243,35 +242,4 @@ async fn the_example_is_accepted_as_it_is_and_with_everything_switched_on() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("mapping.user = ") && ended.stdout.contains("dialect.litellm.when.call_type = "));
     assert!(ended.stdout.contains("destination.team-a.secret_key = [hidden]") && !ended.stdout.contains("sentinel"), "{}", ended.stdout);
-}
-
-#[tokio::test]
-async fn every_piece_of_configuration_in_the_guides_is_accepted() {
-    for guide in GUIDES {
-        let text = text(guide);
-        let blocks: Vec<_> = text.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
-        assert!(blocks.len() >= 8, "{guide}");
-        for block in blocks {
-            let file = temporary(block);
-            let ended = run(&["explain", LOGS], &[("CONFIG_FILE", &file.path().display().to_string())]).await;
-            assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{guide}:\n{block}");
-        }
-    }
-    let blocks = |guide: &str| {
-        text(guide)
-            .split("```toml\n")
-            .skip(1)
-            .map(|block| {
-                block
-                    .split("```")
-                    .next()
-                    .unwrap()
-                    .lines()
-                    .map(|line| line.split("   #").next().unwrap().trim_end())
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            })
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(blocks(GUIDES[0]), blocks(GUIDES[1]), "both languages show the same configuration");
 }
