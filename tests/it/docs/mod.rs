@@ -44,7 +44,7 @@ fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
     let pages = pages();
     let mut wrong = Vec::new();
     for page in pages.values() {
-        for (_, target) in page.links() {
+        for target in page.links() {
             let Some((path, anchor)) = page.destination(&target) else { continue };
             let heading = |anchor: &String| pages.get(path.to_str().unwrap()).is_some_and(|page| page.anchors().contains(anchor));
             if !root().join(&path).exists() || !anchor.as_ref().is_none_or(heading) {
@@ -59,9 +59,9 @@ fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
 fn a_page_leads_to_pages_of_its_own_language_where_there_are_any() {
     let pages = pages();
     for page in pages.values() {
-        for (label, target) in page.links() {
+        for target in page.links() {
             let Some((path, _)) = page.destination(&target) else { continue };
-            let Some(other) = pages.get(path.to_str().unwrap()).filter(|_| !["English", "中文"].contains(&label.as_str())) else { continue };
+            let Some(other) = pages.get(path.to_str().unwrap()).filter(|other| other.path != page.twin()) else { continue };
             let right = other.is_chinese() == page.is_chinese() || !pages.contains_key(&other.twin());
             assert!(right, "{}: {target}", page.path);
         }
@@ -72,7 +72,7 @@ fn a_page_leads_to_pages_of_its_own_language_where_there_are_any() {
 fn every_page_is_found_from_the_index() {
     let pages = pages();
     for (index, chinese) in [("docs/README.md", false), ("docs/README.zh-CN.md", true)] {
-        let linked: BTreeSet<_> = pages[index].links().iter().filter_map(|(_, target)| pages[index].destination(target)).collect();
+        let linked: BTreeSet<_> = pages[index].links().iter().filter_map(|target| pages[index].destination(target)).collect();
         let linked: BTreeSet<_> = linked.into_iter().map(|(path, _)| path).collect();
         for page in pages.values().filter(|page| page.path.starts_with("docs/") && page.is_chinese() == chinese) {
             assert!(page.path == index || linked.contains(&PathBuf::from(&page.path)), "{index}: {}", page.path);
@@ -107,7 +107,7 @@ fn both_languages_name_the_same_settings_and_lead_to_the_same_pages() {
     for (english, chinese) in both_languages(&pages()) {
         assert_eq!(variables(english), variables(chinese), "{}", chinese.path);
         let targets = |page: &Page| {
-            let targets = page.links().into_iter().filter_map(|(_, target)| page.destination(&target).map(|(path, _)| path));
+            let targets = page.links().into_iter().filter_map(|target| page.destination(&target).map(|(path, _)| path));
             let neutral = |path: PathBuf| path.to_str().unwrap().replace(".zh-CN.", ".");
             targets.map(neutral).collect::<BTreeSet<_>>()
         };
@@ -285,7 +285,8 @@ fn every_file_of_the_project_that_is_named_exists() {
             if word.ends_with(".env") || word.contains(['*', '…']) {
                 continue;
             }
-            assert!(root().join(word.trim_end_matches(['/', '.'])).exists(), "{}: {word}", page.path);
+            let (name, beside) = (word.trim_end_matches(['/', '.']), root().join(&page.path));
+            assert!(root().join(name).exists() || beside.with_file_name(name).exists(), "{}: {word}", page.path);
         }
     }
 }

@@ -94,19 +94,17 @@ impl Page {
         anchors
     }
 
-    /// Label and target of every link, and of every picture.
-    pub fn links(&self) -> Vec<(String, String)> {
+    /// The target of every link and of every picture.
+    pub fn links(&self) -> Vec<String> {
         let mut links = Vec::new();
         for line in &self.prose {
             let plain: String = line.split('`').step_by(2).collect::<Vec<_>>().join("code");
             for (at, _) in plain.match_indices("](") {
                 let target = plain[at + 2..].split(')').next().unwrap().split(' ').next().unwrap();
-                let label = plain[..at].rsplit('[').next().unwrap();
-                links.push((label.to_owned(), target.to_owned()));
+                links.push(target.to_owned());
             }
             for attribute in ["src=\"", "srcset=\"", "href=\""] {
-                let targets = plain.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
-                links.extend(targets.map(|target| (String::new(), target)));
+                links.extend(plain.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
             }
         }
         links
