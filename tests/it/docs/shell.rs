@@ -4,7 +4,9 @@
 pub fn commands(language: &str, text: &str) -> Vec<Vec<String>> {
     let lines = match language {
         "sh" => text.replace("\\\n", " "),
-        "console" => text.replace("\\\n", " ").lines().filter_map(|line| line.trim_start().strip_prefix("$ ")).collect::<Vec<_>>().join("\n"),
+        "console" => {
+            text.replace("\\\n", " ").lines().filter_map(|line| line.trim_start().strip_prefix("$ ")).collect::<Vec<_>>().join("\n")
+        }
         _ => return Vec::new(),
     };
     lines.lines().flat_map(simple).collect()
