@@ -14,14 +14,9 @@ use sls_to_langfuse::trace::settings::TraceSettings;
 
 use page::{Page, pages, root};
 
-/// Pages in one language: what other projects' tools say or want, and the log of changes.
-const ENGLISH_ONLY: [&str; 5] = [
-    "CHANGELOG.md",
-    "deploy/serverless-devs/readme.md",
-    "deploy/serverless-devs/src/readme.md",
-    "deploy/serverless-devs/version.md",
-    "docs/peers.md",
-];
+/// Pages in one language, or in both at once: what a registry wants, and the log of changes.
+const ENGLISH_ONLY: [&str; 4] =
+    ["CHANGELOG.md", "deploy/serverless-devs/readme.md", "deploy/serverless-devs/src/readme.md", "deploy/serverless-devs/version.md"];
 
 /// Variables of other programs whose names begin like ours.
 const OF_OTHERS: [&str; 3] = ["LANGFUSE_MIGRATION_V4_WRITE_MODE", "LANGFUSE_TRACING_SAMPLE_RATE", "HTTP_PORT"];
