@@ -36,7 +36,7 @@ test: ## Every test that needs only the toolchain
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((3 * $$(getconf _NPROCESSORS_ONLN)))} cargo test --locked
 
 .PHONY: check
-check: ## Formatter, lints, documentation, warnings being errors; manifests and scripts against their rules
+check: ## Formatter, lints, documentation, warnings being errors; pages, manifests and scripts against their rules
 	cargo fmt --check
 	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo clippy --locked --no-default-features --bin bootstrap -- -D warnings
