@@ -55,15 +55,15 @@ fn of_value(setting: &Setting, language: Language) -> String {
     let kind = match setting.kind {
         setting::Kind::Text => language.pick("text", "文本").to_owned(),
         setting::Kind::Number => language.pick("number", "数字").to_owned(),
-        setting::Kind::Switch => "`true`, `false`".to_owned(),
-        setting::Kind::Choice(words) => choice(words),
+        setting::Kind::Switch => choice(&["true", "false"], language),
+        setting::Kind::Choice(words) => choice(words, language),
         setting::Kind::List => language.pick("list", "列表").to_owned(),
     };
-    if setting.secret { format!("{kind}, {}", language.pick("never shown", "不会显示")) } else { kind }
+    if setting.secret { format!("{kind}{}", language.pick(", never shown", "，不会显示")) } else { kind }
 }
 
-fn choice(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+fn choice(words: &[&str], language: Language) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(language.pick(", ", "、"))
 }
 
 /// Lists of keys that have been written out, by where they stand.
@@ -121,8 +121,8 @@ fn of_shape(shape: Shape, language: Language) -> (String, Option<&'static [Key]>
             (language.pick("text, `env:NAME`, `file:/path`; never shown", "文本、`env:NAME`、`file:/path`，不会显示").to_owned(), None)
         }
         Shape::Number => (language.pick("number", "数字").to_owned(), None),
-        Shape::Switch => ("`true`, `false`".to_owned(), None),
-        Shape::Choice(words) => (choice(words), None),
+        Shape::Switch => (choice(&["true", "false"], language), None),
+        Shape::Choice(words) => (choice(words, language), None),
         Shape::Texts => (language.pick("text, or a list of texts", "文本，或文本列表").to_owned(), None),
         Shape::Map(_) => (language.pick("table of any names", "任意名称的表").to_owned(), None),
         Shape::Table(keys) => (language.pick("table", "表").to_owned(), Some(keys)),
