@@ -5,8 +5,8 @@
 //! 1. Describe it in a file of its own beside this one: a [`TableKind`] with its [`Key`]s, each with a [`Shape`], a meaning in both languages
 //!    and an example that is accepted. `mapping.rs` is the model.
 //! 2. Name that description in [`TABLES`]. From then on the file may hold the table: types, required and unknown keys are checked with line,
-//!    rule and suggestion, `config` prints it with secrets hidden, and `config --schema` and `config --example` know it: write their output to
-//!    `docs/sls-to-langfuse.schema.json` and `docs/sls-to-langfuse.example.toml` again, which tests hold equal.
+//!    rule and suggestion, `config` prints it with secrets hidden, and `config --schema`, `config --example` and `config --reference` know it: write their output to
+//!    `docs/sls-to-langfuse.schema.json`, `docs/sls-to-langfuse.example.toml` and the two pages `docs/settings` again, which tests hold equal.
 //! 3. In the same file, write the function that makes the module's own settings of the [`Entry`]s: `reader.entries(&KIND)` hands them over,
 //!    `reader.text`, `reader.texts` and `reader.secret_of` judge a value by a rule (a function from text to value or phrase) and record what
 //!    is wrong at its line, `reader.refuse_entry` records what is wrong between keys. Call it from `sections.rs`.
