@@ -13,6 +13,7 @@ pub mod patience;
 pub mod plan;
 mod slices;
 pub mod state;
+mod tally;
 
 use std::collections::VecDeque;
 use std::io;

@@ -1,13 +1,11 @@
 //! What is known of a backfill: what it is of, its slices, and how far each of them is. Plain data; on disk it is one JSON object, which
 //! `file` keeps.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::plan::{ShardPlan, Window};
-use crate::progress::{Counts, Saved};
-use crate::report::Report;
+pub use super::tally::Tally;
+use crate::progress::Saved;
 use crate::sls::cursor::Cursor;
 use crate::sls::reader::Range;
 
@@ -112,20 +110,6 @@ pub enum Ended {
     Done(Tally),
     /// Its shard is gone, with what was not settled by then.
     Gone,
-}
-
-/// Records by what became of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Tally {
-    /// All of them.
-    pub records: u64,
-    /// Delivered ones.
-    pub delivered: u64,
-    /// Reason → skipped ones.
-    pub skipped: BTreeMap<String, u64>,
-    /// Reason → dead letters.
-    pub dead_lettered: BTreeMap<String, u64>,
 }
 
 /// How far a backfill is.
@@ -254,32 +238,6 @@ impl Slice {
         }
         let begin = self.range().begin.number();
         self.saved.settled.group.zip(begin).map_or(0, |(group, begin)| group.saturating_sub(begin).min(self.groups()))
-    }
-}
-
-impl Tally {
-    /// What a call did.
-    pub fn of_report(report: &Report) -> Self {
-        let named = |counts: &BTreeMap<&'static str, u64>| counts.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
-        Self {
-            records: report.ingest_lines,
-            delivered: report.ship_lines,
-            skipped: named(&report.skipped),
-            dead_lettered: named(&report.dead_lettered),
-        }
-    }
-
-    fn of(counts: &Counts) -> Self {
-        let skipped = counts.skipped.iter().map(|(reason, count)| (reason.name().to_owned(), *count)).collect();
-        let dead_lettered = counts.dead_lettered.iter().map(|(reason, count)| (reason.name().to_owned(), *count)).collect();
-        Self { records: counts.lines, delivered: counts.shipped, skipped, dead_lettered }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.records += other.records;
-        self.delivered += other.delivered;
-        other.skipped.iter().for_each(|(reason, count)| *self.skipped.entry(reason.clone()).or_default() += count);
-        other.dead_lettered.iter().for_each(|(reason, count)| *self.dead_lettered.entry(reason.clone()).or_default() += count);
     }
 }
 

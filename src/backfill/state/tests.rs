@@ -1,5 +1,5 @@
 use super::*;
-use crate::progress::Mark;
+use crate::progress::{Counts, Mark};
 use crate::report::SkipReason;
 
 pub(in crate::backfill) fn parameters() -> Parameters {

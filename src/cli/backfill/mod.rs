@@ -2,6 +2,7 @@
 //! is `backfill`'s.
 
 mod account;
+mod begin;
 mod place;
 mod progress;
 
@@ -15,14 +16,13 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::arguments::{logstore_name, project_name};
-use super::dry_run::{self, Surveyed, no_plan, survey_window};
+use super::dry_run::{self, Surveyed, survey_window};
 use super::ending::{Ending, with_hint};
 use super::moment::{Written, length, written};
-use super::{Surroundings, needs, remark, say, survey_words, told_to_end};
+use super::{Surroundings, needs, say, survey_words, told_to_end};
 use crate::assembly::{self, Place};
-use crate::backfill::file::{StateError, StateFile};
+use crate::backfill::file::StateFile;
 use crate::backfill::patience::Patience;
-use crate::backfill::plan::Planner;
 use crate::backfill::state::{Parameters, State};
 use crate::backfill::{Outcome, Totals};
 use crate::config::{self, Config, LogFormat};
@@ -33,7 +33,8 @@ use crate::logging;
 use crate::pace::Pace;
 use crate::sls::client::Logstore;
 use crate::survey::Survey;
-use account::{Account, remains, time};
+use account::{Account, remains};
+use begin::begun;
 use progress::Progress;
 
 /// How long reading may take as a whole where nothing is noted: only what hangs is ended.
@@ -191,59 +192,6 @@ impl Backfill {
     }
 }
 
-/// The state file and what it holds, which is a plan of its own where nothing was begun before.
-async fn begun(
-    of: Parameters,
-    path: &Path,
-    logstore: Logstore,
-    interruptions: &mut mpsc::Receiver<()>,
-) -> Result<(StateFile, State), Ending> {
-    let (file, before) = StateFile::open(path).map_err(|error| bad_state(path, &error))?;
-    if let Some(state) = usable(before, &of, path)? {
-        return Ok((file, state));
-    }
-    let planned = tokio::select! {
-        planned = planned(of, logstore) => planned,
-        _ = interruptions.recv() => Err(anyhow::anyhow!("interrupted before anything was done").into()),
-    };
-    match planned {
-        Ok(state) => Ok((file, state)),
-        Err(ending) => {
-            file.discard_if_new();
-            Err(ending)
-        }
-    }
-}
-
-/// What an earlier run left, if it is to be gone on with. One that is done and meant "a day ago" is not: that is another day by now.
-fn usable(before: Option<State>, of: &Parameters, path: &Path) -> Result<Option<State>, Ending> {
-    let Some(state) = before else { return Ok(None) };
-    let differences = state.of.differences(of);
-    if !differences.is_empty() {
-        let (file, other) = (path.display(), differences.join(", "));
-        return Err(Ending::misused(format!(
-            "the state file {file} is of another backfill: {other} differ\nwhat to do: name another file with --state, or remove this one"
-        )));
-    }
-    if state.is_done() && state.of.is_relative() {
-        return Ok(None);
-    }
-    let (window, path) = (state.of.window(), path.display());
-    let (from, to) = (time(window.from), time(window.to));
-    remark(&match state.is_done() {
-        true => format!("the backfill of {from} to {to} is done already ({path}): nothing is sent"),
-        false => format!("going on with the backfill of {from} to {to} ({path})"),
-    });
-    Ok(Some(state))
-}
-
-async fn planned(of: Parameters, logstore: Logstore) -> Result<State, Ending> {
-    let planner = Planner::new(logstore, Deadline::of_call(LONGEST));
-    let shards = planner.shards(&of.shards).await.map_err(no_plan)?;
-    let plan = planner.plan(&shards, of.window()).await.map_err(no_plan)?;
-    Ok(State::of_plan(of, &plan))
-}
-
 fn ended(outcome: &Outcome, path: &Path) -> Result<(), Ending> {
     match remains(outcome) {
         None => Ok(()),
@@ -256,8 +204,4 @@ fn interruptions() -> mpsc::Receiver<()> {
     let (told, asked) = mpsc::channel(2);
     tokio::spawn(async move { while told_to_end().await.is_ok() && told.send(()).await.is_ok() {} });
     asked
-}
-
-fn bad_state(path: &Path, error: &StateError) -> Ending {
-    Ending::misused(format!("the state file {} cannot be used: {error}", path.display()))
 }
