@@ -1,0 +1,371 @@
+// The page: what is open, where the keys go, and when to ask again. Everything that is shown is made by the modules beside it.
+
+import * as data from './data.js';
+import { byId, el, logged } from './dom.js';
+import { count } from './format.js';
+import { showObservation } from './observation.js';
+import { TraceView } from './trace.js';
+import { Traces } from './traces.js';
+import { language, lossWord, putWords, speak, suited, word } from './words.js';
+
+/** How often the stand-in is asked whether something arrived, milliseconds. */
+const ASK_EVERY = 1000;
+/** How long somebody must have stopped typing before the search begins, milliseconds. */
+const TYPED = 150;
+/** How far j and k turn a text, CSS pixels. */
+const TURN = 80;
+
+/** @typedef {import('./data.js').TraceAnswer} TraceAnswer */
+/** @typedef {import('./data.js').Row} Row */
+/** @typedef {import('./data.js').Observation} Observation */
+/** @typedef {'messages' | 'metadata' | 'raw'} Tab */
+
+const state = {
+  /** @type {import('./data.js').Now | null} */
+  now: null,
+  alive: true,
+  /** @type {TraceAnswer | null} */
+  answer: null,
+  /** @type {Row | null} nothing: the trace as a whole */
+  row: null,
+  /** @type {Observation | null} */
+  own: null,
+  /** @type {Tab} */
+  tab: 'messages',
+  /** Counts what was asked for, so that a late answer to an earlier question is dropped. */
+  asked: 0,
+};
+
+const traces = new Traces((line) => open(line.id));
+const view = new TraceView(byId('trace'), { selected: select, entered: () => byId('panel').focus(), left: leave });
+
+// ---- what is open ----
+
+/** @param {string} id */
+function open(id) {
+  const place = `#trace/${encodeURIComponent(id)}`;
+  if (location.hash === place) showPlace(true);
+  else location.hash = place;
+}
+
+/** The trace and the observation that the address names. */
+function place() {
+  const [kind, id, observation] = location.hash.slice(1).split('/').map(decoded);
+  return kind === 'trace' && id !== undefined ? { id, observation } : null;
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Shows what the address names. @param {boolean} focus whether the keys go there */
+async function showPlace(focus) {
+  const named = place();
+  if (named === null) return showNothing('unopened');
+  const asked = (state.asked += 1);
+  const answer = await data.trace(named.id).catch(() => null);
+  if (asked !== state.asked) return;
+  if (answer === null) return showNothing('notFound');
+  traces.mark(named.id);
+  state.answer = answer;
+  byId('trace').hidden = false;
+  byId('unopened').hidden = true;
+  byId('panes').dataset.view = 'trace';
+  const row = answer.observations.find(({ id }) => id === named.observation) ?? answer.observations[0] ?? null;
+  view.set(answer, row);
+  await select(row, asked);
+  if (focus) view.treeBox.focus();
+}
+
+/** @param {'unopened' | 'notFound'} why */
+function showNothing(why) {
+  state.answer = state.row = state.own = null;
+  state.asked += 1;
+  traces.mark('');
+  byId('trace').hidden = true;
+  byId('unopened').hidden = false;
+  byId('unopened').replaceChildren(el('p', { text: word(why) }), el('p', { class: 'quiet', text: word(`${why}Hint`) }));
+  byId('panes').dataset.view = why === 'unopened' ? 'list' : 'trace';
+}
+
+/** @param {Row | null} row @param {number} [asked] */
+async function select(row, asked = (state.asked += 1)) {
+  if (state.answer === null) return;
+  const { trace } = state.answer;
+  const own = row === null ? null : await data.observation(trace, row).catch(() => null);
+  if (asked !== state.asked) return;
+  Object.assign(state, { row, own });
+  const last = row === null ? '' : `/${encodeURIComponent(row.id)}`;
+  history.replaceState(null, '', `#trace/${encodeURIComponent(trace.id)}${last}`);
+  drawObservation();
+}
+
+function drawObservation() {
+  if (state.answer === null) return;
+  showObservation(view.body, state.answer.trace, state.own, state.tab, (tab) => chooseTab(tab, true));
+}
+
+/** @param {Tab} tab @param {boolean} focus */
+function chooseTab(tab, focus) {
+  state.tab = tab;
+  drawObservation();
+  if (focus) document.getElementById(`tab-${tab}`)?.focus();
+}
+
+/** Back to the list. */
+function leave() {
+  byId('panes').dataset.view = 'list';
+  traces.box.focus();
+}
+
+// ---- what arrives ----
+
+async function ask() {
+  try {
+    const now = await data.now();
+    const news = now.revision !== state.now?.revision;
+    Object.assign(state, { now, alive: true });
+    if (news) await renew();
+  } catch {
+    state.alive = false;
+  }
+  drawBar();
+}
+
+async function renew() {
+  await traces.reload();
+  drawCount();
+  if (state.answer === null) {
+    if (place() !== null) await showPlace(false);
+    return;
+  }
+  const { answer, row } = state;
+  const asked = state.asked;
+  const fresh = await data.trace(answer.trace.id);
+  // Whoever reads is not disturbed by what arrived for others.
+  if (asked !== state.asked || fresh === null || unchanged(fresh, answer)) return;
+  state.answer = fresh;
+  const same = fresh.observations.find(({ id, start }) => id === row?.id && start === row?.start) ?? null;
+  view.set(fresh, same);
+  await select(same);
+}
+
+/** @param {TraceAnswer} one @param {TraceAnswer} other */
+const unchanged = (one, other) => JSON.stringify([one.trace, one.observations]) === JSON.stringify([other.trace, other.observations]);
+
+async function askAgain() {
+  if (!document.hidden) await ask();
+  setTimeout(askAgain, ASK_EVERY);
+}
+
+// ---- the bar and the dialogs ----
+
+function drawBar() {
+  const { now, alive } = state;
+  byId('server').textContent = now ? word('server', now) : '';
+  byId('state').textContent = word(alive ? 'live' : 'gone');
+  byId('state').classList.toggle('gone', !alive);
+  byId('lost').hidden = !now?.lost;
+  byId('lost').textContent = word('lost', { count: count(now?.lost ?? 0) });
+}
+
+function drawCount() {
+  const total = state.now?.traces ?? 0;
+  const all = traces.wanted.search === '' && traces.wanted.level === '';
+  byId('count').textContent = all ? word('countAll', { total: count(total) }) : word('count', { found: count(traces.found), total: count(total) });
+  const why = total === 0 ? 'nothingYet' : 'nothingFound';
+  byId('nothing').replaceChildren(el('p', { text: word(why) }), el('p', { class: 'quiet', text: word(`${why}Hint`) }));
+}
+
+/** @param {string} id @param {string} title @param {...Node} children */
+function dialog(id, title, ...children) {
+  const box = byId(id);
+  const close = el('button', { type: 'button', text: word('close'), on: { click: () => box.close() } });
+  box.replaceChildren(el('h2', { id: `${id}-title`, text: title }), ...children, close);
+  box.showModal();
+}
+
+function showKeys() {
+  const keys = [
+    ['j k ↑ ↓', 'keysMove'], ['g G', 'keysEnds'], ['Enter', 'keysOpen'], ['Esc', 'keysBack'], ['← →', 'keysFold'], ['1 2 3', 'keysTabs'],
+    ['a', 'keysAll'], ['/', 'keysSearch'], ['t', 'keysTheme'], ['e', 'keysLanguage'], ['?', 'keysHelp'],
+  ];
+  const rows = keys.map(([names, what]) => el('div', {}, el('dt', {}, ...names.split(' ').map((name) => el('kbd', { text: name }))), el('dd', { text: word(what) })));
+  dialog('keys', word('help'), el('dl', {}, ...rows));
+}
+
+async function showLosses() {
+  const { lost } = await data.lost();
+  const rows = lost.map((one) => el('tr', {}, el('td', { text: lossWord(one.reason) }), el('td', {}, logged(one.id ?? '–')), el('td', { text: count(one.observations) })));
+  const head = el('tr', {}, ...['lostReason', 'lostWhat', 'lostCount'].map((name) => el('th', { scope: 'col', text: word(name) })));
+  dialog('losses', word('lostTitle'), el('p', { class: 'quiet', text: word('lostHint') }), el('table', { class: 'pairs' }, el('thead', {}, head), el('tbody', {}, ...rows)));
+}
+
+// ---- language and theme ----
+
+/** What this browser remembers of the page; it may be told not to. @param {string} key @param {string} [value] */
+function remembered(key, value) {
+  try {
+    if (value !== undefined) localStorage.setItem(key, value);
+    return localStorage.getItem(key);
+  } catch {
+    return value ?? null;
+  }
+}
+
+const THEMES = ['auto', 'light', 'dark'];
+/** @type {Record<string, string>} */
+const THEME_WORDS = { auto: 'themeAuto', light: 'themeLight', dark: 'themeDark' };
+
+/** @param {string} theme */
+function dress(theme) {
+  document.documentElement.dataset.theme = THEMES.includes(theme) ? theme : 'auto';
+  byId('theme').textContent = word(THEME_WORDS[document.documentElement.dataset.theme]);
+}
+
+function nextTheme() {
+  const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme ?? 'auto') + 1) % THEMES.length];
+  remembered('theme', next);
+  dress(next);
+}
+
+function otherLanguage() {
+  speak(language() === 'zh' ? 'en' : 'zh');
+  remembered('language', language());
+  draw();
+}
+
+/** Everything anew, as after another language. */
+function draw() {
+  putWords();
+  document.title = `${word('title')} · sls-to-langfuse`;
+  byId('search').placeholder = word('search');
+  byId('search').setAttribute('aria-label', word('searchName'));
+  byId('level').setAttribute('aria-label', word('level'));
+  const levels = [['', 'levelAll'], ['warning', 'levelWarning'], ['error', 'levelError']];
+  byId('level').replaceChildren(...levels.map(([value, name]) => el('option', { value, text: word(name), selected: value === traces.wanted.level })));
+  byId('language').textContent = word('language');
+  byId('language').setAttribute('aria-label', word('languageName'));
+  byId('help').setAttribute('aria-label', word('help'));
+  byId('list').setAttribute('aria-label', word('traces'));
+  dress(document.documentElement.dataset.theme ?? 'auto');
+  drawBar();
+  drawCount();
+  traces.list.draw();
+  if (state.answer !== null) {
+    view.set(state.answer, state.row);
+    drawObservation();
+  } else {
+    showNothing(place() === null ? 'unopened' : 'notFound');
+  }
+}
+
+// ---- keys ----
+
+/** Keys that mean the same wherever they are pressed. @type {Record<string, () => void>} */
+const EVERYWHERE = {
+  '/': () => byId('search').select(),
+  '?': showKeys,
+  t: nextTheme,
+  e: otherLanguage,
+  1: () => chooseTab('messages', false),
+  2: () => chooseTab('metadata', false),
+  3: () => chooseTab('raw', false),
+  a: () => view.body.querySelectorAll('.more:not([aria-expanded=true])').forEach((more) => /** @type {HTMLElement} */ (more).click()),
+};
+
+/** @param {KeyboardEvent} event */
+function pressed(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector('dialog[open]')) return;
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (does(event.key, target)) event.preventDefault();
+}
+
+/** Whether a key did something. @param {string} key @param {HTMLElement} target */
+function does(key, target) {
+  if (target.id === 'search') return inSearch(key);
+  if (target.matches('select')) return key === 'Escape' && (traces.box.focus(), true);
+  if (target.matches('button, summary') && (key === 'Enter' || key === ' ')) return false;
+  if (target.matches('[role=tab]') && key.startsWith('Arrow')) return nextTab(key);
+  if (Object.hasOwn(EVERYWHERE, key)) {
+    EVERYWHERE[key]();
+    return true;
+  }
+  if (target.closest('#tree')) return key === 'Escape' ? (leave(), true) : view.key(key);
+  if (target.closest('#detail')) return inDetail(key);
+  if (target.closest('.bar') && key !== 'j' && key !== 'k') return false;
+  if (target !== traces.box) traces.box.focus();
+  return traces.list.key(key);
+}
+
+/** @param {string} key */
+function inSearch(key) {
+  if (key === 'Escape' && byId('search').value !== '') {
+    byId('search').value = '';
+    lookFor();
+    return true;
+  }
+  if (!['Escape', 'Enter', 'ArrowDown'].includes(key)) return false;
+  traces.box.focus();
+  return true;
+}
+
+/** @param {string} key */
+function inDetail(key) {
+  if (key === 'Escape') {
+    if (byId('trace').hidden) leave();
+    else view.treeBox.focus();
+    return true;
+  }
+  if (key !== 'j' && key !== 'k') return false;
+  byId('trace').scrollBy(0, key === 'j' ? TURN : -TURN);
+  return true;
+}
+
+/** @param {string} key */
+function nextTab(key) {
+  const tabs = [...view.body.querySelectorAll('[role=tab]')];
+  const here = tabs.findIndex((tab) => tab.getAttribute('aria-selected') === 'true');
+  const step = key === 'ArrowRight' ? 1 : key === 'ArrowLeft' ? -1 : 0;
+  if (step === 0) return false;
+  const next = tabs[(here + step + tabs.length) % tabs.length];
+  chooseTab(/** @type {Tab} */ (next.id.replace('tab-', '')), true);
+  return true;
+}
+
+// ---- start ----
+
+async function lookFor() {
+  await traces.look({ search: byId('search').value.trim(), level: byId('level').value });
+  drawCount();
+}
+
+/** @type {number | undefined} */
+let typed;
+
+function start() {
+  speak(/** @type {'en' | 'zh'} */ (remembered('language')) ?? suited(navigator.languages));
+  document.documentElement.dataset.theme = remembered('theme') ?? 'auto';
+  draw();
+  byId('search').addEventListener('input', () => {
+    clearTimeout(typed);
+    typed = setTimeout(lookFor, TYPED);
+  });
+  byId('level').addEventListener('change', lookFor);
+  byId('language').addEventListener('click', otherLanguage);
+  byId('theme').addEventListener('click', nextTheme);
+  byId('help').addEventListener('click', showKeys);
+  byId('lost').addEventListener('click', showLosses);
+  document.addEventListener('keydown', pressed);
+  document.addEventListener('visibilitychange', () => document.hidden || ask());
+  window.addEventListener('hashchange', () => showPlace(true));
+  if (place() !== null) showPlace(false);
+  askAgain();
+}
+
+start();
