@@ -77,7 +77,9 @@ pub fn raw(shown: Shown<'_>, asked: &Asked) -> Option<Value> {
         let kind = row.observation.observation_type;
         let event = |update: bool| if update { "update" } else { "create" };
         let events = shown.store.old.events(project, kind, id);
-        events.iter().map(move |raw| json!({"id": raw.envelope_id, "does": event(raw.update), "timestamp": raw.timestamp_ms, "body": raw.body}))
+        events
+            .iter()
+            .map(move |raw| json!({"id": raw.envelope_id, "does": event(raw.update), "timestamp": raw.timestamp_ms, "body": raw.body}))
     });
     let events: Vec<Value> = events.collect();
     (!events.is_empty()).then(|| json!({"api": "batch", "events": events}))

@@ -1,12 +1,13 @@
 // The page: what is open, where the keys go, and when to ask again. Everything that is shown is made by the modules beside it.
 
 import * as data from './data.js';
-import { byId, el, logged } from './dom.js';
+import { byId, el } from './dom.js';
 import { count } from './format.js';
+import { drawBar, drawFrame, nextTheme, remembered, showKeys, showLosses } from './frame.js';
 import { showObservation } from './observation.js';
 import { TraceView } from './trace.js';
 import { Traces } from './traces.js';
-import { language, lossWord, putWords, speak, suited, word } from './words.js';
+import { language, speak, suited, word } from './words.js';
 
 /** How often the stand-in is asked whether something arrived, milliseconds. */
 const ASK_EVERY = 1000;
@@ -134,7 +135,7 @@ async function ask() {
   } catch {
     state.alive = false;
   }
-  drawBar();
+  drawBar(state.now, state.alive);
 }
 
 async function renew() {
@@ -163,17 +164,6 @@ async function askAgain() {
   setTimeout(askAgain, ASK_EVERY);
 }
 
-// ---- the bar and the dialogs ----
-
-function drawBar() {
-  const { now, alive } = state;
-  byId('server').textContent = now ? word('server', now) : '';
-  byId('state').textContent = word(alive ? 'live' : 'gone');
-  byId('state').classList.toggle('gone', !alive);
-  byId('lost').hidden = !now?.lost;
-  byId('lost').textContent = word('lost', { count: count(now?.lost ?? 0) });
-}
-
 function drawCount() {
   const total = state.now?.traces ?? 0;
   const all = traces.wanted.search === '' && traces.wanted.level === '';
@@ -182,57 +172,7 @@ function drawCount() {
   byId('nothing').replaceChildren(el('p', { text: word(why) }), el('p', { class: 'quiet', text: word(`${why}Hint`) }));
 }
 
-/** @param {string} id @param {string} title @param {...Node} children */
-function dialog(id, title, ...children) {
-  const box = byId(id);
-  const close = el('button', { type: 'button', text: word('close'), on: { click: () => box.close() } });
-  box.replaceChildren(el('h2', { id: `${id}-title`, text: title }), ...children, close);
-  box.showModal();
-}
-
-function showKeys() {
-  const keys = [
-    ['j k ↑ ↓', 'keysMove'], ['g G', 'keysEnds'], ['Enter', 'keysOpen'], ['Esc', 'keysBack'], ['← →', 'keysFold'], ['1 2 3', 'keysTabs'],
-    ['a', 'keysAll'], ['/', 'keysSearch'], ['t', 'keysTheme'], ['e', 'keysLanguage'], ['?', 'keysHelp'],
-  ];
-  const rows = keys.map(([names, what]) => el('div', {}, el('dt', {}, ...names.split(' ').map((name) => el('kbd', { text: name }))), el('dd', { text: word(what) })));
-  dialog('keys', word('help'), el('dl', {}, ...rows));
-}
-
-async function showLosses() {
-  const { lost } = await data.lost();
-  const rows = lost.map((one) => el('tr', {}, el('td', { text: lossWord(one.reason) }), el('td', {}, logged(one.id ?? '–')), el('td', { text: count(one.observations) })));
-  const head = el('tr', {}, ...['lostReason', 'lostWhat', 'lostCount'].map((name) => el('th', { scope: 'col', text: word(name) })));
-  dialog('losses', word('lostTitle'), el('p', { class: 'quiet', text: word('lostHint') }), el('table', { class: 'pairs' }, el('thead', {}, head), el('tbody', {}, ...rows)));
-}
-
-// ---- language and theme ----
-
-/** What this browser remembers of the page; it may be told not to. @param {string} key @param {string} [value] */
-function remembered(key, value) {
-  try {
-    if (value !== undefined) localStorage.setItem(key, value);
-    return localStorage.getItem(key);
-  } catch {
-    return value ?? null;
-  }
-}
-
-const THEMES = ['auto', 'light', 'dark'];
-/** @type {Record<string, string>} */
-const THEME_WORDS = { auto: 'themeAuto', light: 'themeLight', dark: 'themeDark' };
-
-/** @param {string} theme */
-function dress(theme) {
-  document.documentElement.dataset.theme = THEMES.includes(theme) ? theme : 'auto';
-  byId('theme').textContent = word(THEME_WORDS[document.documentElement.dataset.theme]);
-}
-
-function nextTheme() {
-  const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme ?? 'auto') + 1) % THEMES.length];
-  remembered('theme', next);
-  dress(next);
-}
+// ---- words ----
 
 function otherLanguage() {
   speak(language() === 'zh' ? 'en' : 'zh');
@@ -242,19 +182,8 @@ function otherLanguage() {
 
 /** Everything anew, as after another language. */
 function draw() {
-  putWords();
-  document.title = `${word('title')} · sls-to-langfuse`;
-  byId('search').placeholder = word('search');
-  byId('search').setAttribute('aria-label', word('searchName'));
-  byId('level').setAttribute('aria-label', word('level'));
-  const levels = [['', 'levelAll'], ['warning', 'levelWarning'], ['error', 'levelError']];
-  byId('level').replaceChildren(...levels.map(([value, name]) => el('option', { value, text: word(name), selected: value === traces.wanted.level })));
-  byId('language').textContent = word('language');
-  byId('language').setAttribute('aria-label', word('languageName'));
-  byId('help').setAttribute('aria-label', word('help'));
-  byId('list').setAttribute('aria-label', word('traces'));
-  dress(document.documentElement.dataset.theme ?? 'auto');
-  drawBar();
+  drawFrame(traces.wanted.level);
+  drawBar(state.now, state.alive);
   drawCount();
   traces.list.draw();
   if (state.answer !== null) {

@@ -10,7 +10,7 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Path, content type, text.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [(&str, &str, &str); 14] = [
     ("/", HTML, include_str!("index.html")),
     ("/_local/page/page.css", STYLE, include_str!("page.css")),
     ("/_local/page/app.js", SCRIPT, include_str!("app.js")),
@@ -19,6 +19,7 @@ const FILES: [(&str, &str, &str); 13] = [
     ("/_local/page/data.js", SCRIPT, include_str!("data.js")),
     ("/_local/page/dom.js", SCRIPT, include_str!("dom.js")),
     ("/_local/page/format.js", SCRIPT, include_str!("format.js")),
+    ("/_local/page/frame.js", SCRIPT, include_str!("frame.js")),
     ("/_local/page/list.js", SCRIPT, include_str!("list.js")),
     ("/_local/page/observation.js", SCRIPT, include_str!("observation.js")),
     ("/_local/page/trace.js", SCRIPT, include_str!("trace.js")),

@@ -39,20 +39,20 @@ export function size(characters) {
   return characters < 1_000_000 ? `${(characters / 1000).toFixed(1)} k` : `${(characters / 1_000_000).toFixed(1)} M`;
 }
 
-/** @type {Intl.DateTimeFormatOptions} */
-const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
+/** @param {number} number @param {number} [digits] */
+const padded = (number, digits = 2) => String(number).padStart(digits, '0');
 
 /**
- * A moment in the zone of this machine; UTC on hover.
+ * A moment in the zone of this machine, from the largest unit to the smallest; UTC on hover.
  * @param {number | null | undefined} ms milliseconds since 1970
  * @param {'short' | 'long'} form short: without year and fraction
  */
 export function moment(ms, form) {
   const date = new Date(ms ?? NaN);
   if (Number.isNaN(date.getTime())) return el('span', { text: word('unknown') });
-  /** @type {Intl.DateTimeFormatOptions} */
-  const day = form === 'short' ? { month: '2-digit', day: '2-digit' } : { year: 'numeric', month: '2-digit', day: '2-digit', fractionalSecondDigits: 3 };
+  const day = `${padded(date.getMonth() + 1)}-${padded(date.getDate())}`;
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => padded(part)).join(':');
+  const shown = form === 'short' ? `${day} ${clock}` : `${date.getFullYear()}-${day} ${clock}.${padded(date.getMilliseconds(), 3)}`;
   const utc = date.toISOString();
-  const shown = new Intl.DateTimeFormat(locale(), { ...day, ...CLOCK }).format(date);
   return el('time', { datetime: utc, title: `${utc.replace('T', ' ').replace('Z', '')} UTC`, text: shown });
 }

@@ -54,8 +54,19 @@ mod tests {
         for host in ["127.0.0.1", "127.0.0.1:80", "localhost:3000", "LocalHost", "[::1]", "[::1]:8080"] {
             assert_eq!(refused("/_local/now", &[("host", host)]), None, "{host}");
         }
-        let foreign = ["", "evil.example", "127.0.0.1.evil.example", "evil.example:80", "localhost.", "127.0.0.1:80:90", "::1", "0.0.0.0",
-            "localhost:", "localhost:port", "user@localhost"];
+        let foreign = [
+            "",
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "evil.example:80",
+            "localhost.",
+            "127.0.0.1:80:90",
+            "::1",
+            "0.0.0.0",
+            "localhost:",
+            "localhost:port",
+            "user@localhost",
+        ];
         for host in foreign {
             assert_eq!(refused("/_local/now", &[("host", host)]), Some(FOREIGN_NAME), "{host}");
             assert_eq!(refused("/", &[("host", host)]), Some(FOREIGN_NAME), "{host}");
@@ -74,7 +85,9 @@ mod tests {
         for (site, fine) in [("same-origin", true), ("none", true), ("same-site", false), ("cross-site", false), ("odd", false)] {
             assert_eq!(asked("/_local/traces", "sec-fetch-site", site, "cors"), fine, "{site}");
         }
-        for (origin, fine) in [("http://localhost:3000", true), ("http://localhost:3001", false), ("null", false), ("https://localhost:3000", false)] {
+        for (origin, fine) in
+            [("http://localhost:3000", true), ("http://localhost:3001", false), ("null", false), ("https://localhost:3000", false)]
+        {
             assert_eq!(asked("/_local/traces", "origin", origin, "cors"), fine, "{origin}");
         }
     }

@@ -26,7 +26,8 @@ const TAB_WORDS = { messages: 'tabMessages', metadata: 'tabMetadata', raw: 'tabR
  * @param {(tab: Tab) => void} chosen
  */
 export function showObservation(box, trace, own, tab, chosen) {
-  const tabs = own ? TABS : TABS.filter((name) => name !== 'raw');
+  /** @type {readonly Tab[]} */
+  const tabs = own ? TABS : ['messages', 'metadata'];
   const open = tabs.includes(tab) ? tab : 'messages';
   const panel = el('div', { class: 'panel', role: 'tabpanel', id: 'panel', tabindex: '0', 'aria-labelledby': `tab-${open}` });
   box.replaceChildren(heading(trace, own), facts(trace, own), tabList(tabs, open, chosen), panel);

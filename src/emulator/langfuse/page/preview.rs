@@ -49,7 +49,10 @@ mod tests {
         let cases = [
             ("plain  text\n here", "plain text here"),
             (r#"[{"role":"system","content":"s"},{"role":"user","content":"first"},{"role":"user","content":"last"}]"#, "last"),
-            (r#"{"messages":[{"role":"user","content":[{"type":"image_url"},{"type":"text","text":"what is it"}]},{"role":"tool","content":"t"}]}"#, "what is it"),
+            (
+                r#"{"messages":[{"role":"user","content":[{"type":"image_url"},{"type":"text","text":"what is it"}]},{"role":"tool","content":"t"}]}"#,
+                "what is it",
+            ),
             (r#"{"contents":[{"role":"user","parts":[{"text":"gemini"}]}]}"#, "gemini"),
             (r#"[{"role":"tool","content":"only"}]"#, "only"),
             (r#"["one","two"]"#, "two"),

@@ -109,11 +109,11 @@ function lines(line) {
   const about = [
     line.level !== 'DEFAULT' && el('span', { class: `level ${line.level.toLowerCase()}`, text: line.level }),
     line.models.length > 0 && logged(line.models.join(', ')),
+    line.user && logged(line.user),
     line.usage.total > 0 && el('span', { text: `${count(line.usage.total)} tok` }),
-    line.cost !== null && el('span', { text: cost(line.cost) }),
+    Boolean(line.cost) && el('span', { text: cost(line.cost) }),
     el('span', { text: duration(line.end === null ? null : line.end - line.start) }),
     line.observations > 1 && el('span', { text: `×${count(line.observations)}` }),
-    line.user && logged(line.user, { class: 'user' }),
   ].filter(Boolean);
   return [
     el('p', { class: 'first' }, logged(line.name ?? line.id, { class: 'trace-name' }), moment(line.start, 'short')),

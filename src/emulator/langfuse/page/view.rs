@@ -26,15 +26,15 @@ pub struct Group<'a> {
     pub name: Name<'a>,
     /// By start, then by id; none where only the trace itself was sent.
     pub rows: Vec<Row<'a>>,
-    /// Which arrival was its last one.
-    newest: usize,
+    /// Which arrival was its last one; nothing where only the trace itself was sent.
+    newest: Option<usize>,
 }
 
 /// All traces, the one that arrived last in front.
 pub fn groups<'a>(shown: Shown<'a>) -> Vec<Group<'a>> {
     let newest = newest_arrivals(shown.store);
     let mut groups: HashMap<Name<'a>, Group<'a>> = HashMap::new();
-    let empty = |name: Name<'a>| Group { name, rows: Vec::new(), newest: newest.get(&name).copied().unwrap_or_default() };
+    let empty = |name: Name<'a>| Group { name, rows: Vec::new(), newest: newest.get(&name).copied() };
     if shown.table == Table::Observations {
         groups.extend(shown.store.old.trace_names().map(|name| (name, empty(name))));
     }
@@ -59,9 +59,7 @@ fn newest_arrivals(store: &Store) -> HashMap<Name<'_>, usize> {
 
 fn rows<'a>(shown: Shown<'a>) -> Vec<Row<'a>> {
     match shown.table {
-        Table::Observations => {
-            shown.store.old.rows().map(|observation| Row { observation, arrivals: observation.arrivals }).collect()
-        }
+        Table::Observations => shown.store.old.rows().map(|observation| Row { observation, arrivals: observation.arrivals }).collect(),
         Table::EventsFull => merged(shown.store.events_full.unmerged()),
     }
 }
