@@ -337,5 +337,5 @@ async fn the_page_names_only_files_that_are_there_and_makes_no_markup() {
         assert_eq!(addresses, 0, "{path}");
         read.push(path);
     }
-    assert_eq!(read.len(), 15);
+    assert_eq!(read.len(), 14);
 }
