@@ -70,16 +70,17 @@ async function showPlace(focus) {
   if (named === null) return showNothing('unopened');
   const asked = (state.asked += 1);
   const answer = await data.trace(named.id).catch(() => null);
+  if (answer === null) return asked === state.asked && showNothing('notFound');
+  const row = answer.observations.find(({ id }) => id === named.observation) ?? answer.observations[0] ?? null;
+  const own = await textsOf(answer, row);
   if (asked !== state.asked) return;
-  if (answer === null) return showNothing('notFound');
   traces.mark(named.id);
-  state.answer = answer;
+  Object.assign(state, { answer, row, own });
   byId('trace').hidden = false;
   byId('unopened').hidden = true;
   byId('panes').dataset.view = 'trace';
-  const row = answer.observations.find(({ id }) => id === named.observation) ?? answer.observations[0] ?? null;
   view.set(answer, row);
-  await select(row, asked);
+  drawObservation();
   if (focus) view.treeBox.focus();
 }
 
@@ -94,15 +95,19 @@ function showNothing(why) {
   byId('panes').dataset.view = why === 'unopened' ? 'list' : 'trace';
 }
 
-/** @param {Row | null} row @param {number} [asked] */
-async function select(row, asked = (state.asked += 1)) {
-  if (state.answer === null) return;
-  const { trace } = state.answer;
-  const own = row === null ? null : await data.observation(trace, row).catch(() => null);
+/** @param {TraceAnswer} answer @param {Row | null} row @returns {Promise<Observation | null>} */
+const textsOf = async ({ trace }, row) => (row === null ? null : data.observation(trace, row).catch(() => null));
+
+/** Shows another row of the open trace, and names it in the address. @param {Row | null} row */
+async function select(row) {
+  const { answer } = state;
+  if (answer === null) return;
+  const asked = (state.asked += 1);
+  const own = await textsOf(answer, row);
   if (asked !== state.asked) return;
   Object.assign(state, { row, own });
   const last = row === null ? '' : `/${encodeURIComponent(row.id)}`;
-  history.replaceState(null, '', `#trace/${encodeURIComponent(trace.id)}${last}`);
+  history.replaceState(null, '', `#trace/${encodeURIComponent(answer.trace.id)}${last}`);
   drawObservation();
 }
 
@@ -228,8 +233,10 @@ function does(key, target) {
   if (target.closest('#tree')) return key === 'Escape' ? (leave(), true) : view.key(key);
   if (target.closest('#detail')) return inDetail(key);
   if (target.closest('.bar') && key !== 'j' && key !== 'k') return false;
-  if (target !== traces.box) traces.box.focus();
-  return traces.list.key(key);
+  // A key that means nothing to the list stays where it is: Tab has its own way.
+  const taken = traces.list.key(key);
+  if (taken && target !== traces.box) traces.box.focus();
+  return taken;
 }
 
 /** @param {string} key */

@@ -15,6 +15,9 @@
  * @typedef {Chat | {kind: 'json', value: unknown} | {kind: 'text', text: string}} Content
  */
 
+/** A table that has what stands in it and nothing that objects have by nature. @template T @param {Record<string, T>} entries */
+const table = (entries) => new Map(Object.entries(entries));
+
 /** @param {unknown} value @returns {value is Record<string, any>} */
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
@@ -93,18 +96,19 @@ const replied = (value) => message({ role: 'assistant', ...value });
 const list = (values) => (values.length > 0 && values.every(isMessage) ? values.map((value) => message(/** @type {any} */ (value))) : null);
 
 /** @param {unknown} value */
-const isMessage = (value) => isObject(value) && (typeof value.role === 'string' || value.type in ITEMS || Array.isArray(value.parts));
+const isMessage = (value) => isObject(value) && (typeof value.role === 'string' || ITEMS.has(value.type) || Array.isArray(value.parts));
 
-/** Entries of OpenAI's responses that are no messages. @type {Record<string, (value: any) => Message>} */
-const ITEMS = {
+/** Entries of OpenAI's responses that are no messages. @type {Map<unknown, (value: any) => Message>} */
+const ITEMS = table({
   function_call: (value) => ({ role: 'assistant', name: '', parts: [call(value)] }),
   function_call_output: (value) => ({ role: 'tool', name: '', parts: [result(value)] }),
   reasoning: (value) => ({ role: 'assistant', name: '', parts: reasoning(value.summary ?? value.content) }),
-};
+});
 
 /** @param {Record<string, any>} value @returns {Message} */
 function message(value) {
-  if (typeof value.role !== 'string' && value.type in ITEMS) return ITEMS[value.type](value);
+  const item = typeof value.role === 'string' ? undefined : ITEMS.get(value.type);
+  if (item) return item(value);
   const role = value.role === 'model' ? 'assistant' : value.role ?? 'user';
   const said = role === 'tool' || role === 'function' ? [result(value)] : parts(value.content ?? value.parts);
   return { role, name: asText(value.name ?? ''), parts: [...thoughts(value), ...said, ...calls(value)] };
@@ -152,7 +156,7 @@ function parts(value) {
 function part(value) {
   if (typeof value === 'string') return { kind: 'text', text: value };
   if (!isObject(value)) return { kind: 'json', value };
-  const kind = KINDS[value.type] ?? Object.entries(BY_KEY).find(([key]) => value[key])?.[1];
+  const kind = KINDS.get(value.type) ?? [...BY_KEY].find(([key]) => Object.hasOwn(value, key) && value[key])?.[1];
   return kind ? kind(value) : { kind: 'json', value };
 }
 
@@ -161,8 +165,8 @@ const text = (value) => ({ kind: 'text', text: asText(value.text ?? value.refusa
 /** @param {'image' | 'audio' | 'file'} kind @returns {(value: any) => Part} */
 const media = (kind) => (value) => ({ kind, about: about(value) });
 
-/** Parts by their type. @type {Record<string, (value: any) => Part>} */
-const KINDS = {
+/** Parts by their type. @type {Map<unknown, (value: any) => Part>} */
+const KINDS = table({
   text, input_text: text, output_text: text, refusal: text,
   thinking: (value) => ({ kind: 'reasoning', text: asText(value.thinking ?? value.content ?? '') }),
   reasoning: (value) => ({ kind: 'reasoning', text: asText(value.text ?? value.content ?? '') }),
@@ -170,15 +174,15 @@ const KINDS = {
   audio: media('audio'), audio_url: media('audio'), input_audio: media('audio'),
   file: media('file'), input_file: media('file'), document: media('file'), video: media('file'), video_url: media('file'),
   tool_use: call, tool_call: call, tool_result: result,
-};
+});
 
-/** Parts by a member, for those that name no type. @type {Record<string, (value: any) => Part>} */
-const BY_KEY = {
+/** Parts by a member, for those that name no type. @type {Map<string, (value: any) => Part>} */
+const BY_KEY = table({
   functionCall: (value) => call(value.functionCall),
   functionResponse: (value) => result(value.functionResponse),
   text, image: media('image'), inlineData: media('image'), inline_data: media('image'), fileData: media('file'), audio: media('audio'),
   video: media('file'),
-};
+});
 
 /** Where the data of a medium are, in words: its address, or its type and length. Nothing is ever loaded. @param {any} value */
 function about(value) {

@@ -3,7 +3,7 @@
 import * as data from './data.js';
 import { byId, el, logged } from './dom.js';
 import { count } from './format.js';
-import { lossWord, putWords, word } from './words.js';
+import { language, lossWord, putWords, word } from './words.js';
 
 /** @param {import('./data.js').Now | null} now @param {boolean} alive whether the stand-in answers */
 export function drawBar(now, alive) {
@@ -75,7 +75,8 @@ export function drawFrame(level) {
   const levels = [['', 'levelAll'], ['warning', 'levelWarning'], ['error', 'levelError']];
   byId('level').replaceChildren(...levels.map(([value, name]) => el('option', { value, text: word(name), selected: value === level })));
   byId('language').textContent = word('language');
-  byId('language').setAttribute('aria-label', word('languageName'));
+  byId('language').lang = language() === 'zh' ? 'en' : 'zh-CN';
+  byId('language').title = word('languageName');
   byId('help').setAttribute('aria-label', word('help'));
   byId('list').setAttribute('aria-label', word('traces'));
   dress(document.documentElement.dataset.theme ?? 'auto');
