@@ -28,7 +28,6 @@ const ROUTED: &str = "the demo sends to one project, and CONFIG_FILE has routes 
                       LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY";
 
 const NEXT: &str = "Where to go next:
-  make run SERVE=always   this once more, and a page to look at it in a browser until Ctrl-C
   make test               every test that needs only the toolchain
   make package            dist/bootstrap; README.md, \"Deploy to Function Compute\", says the rest
   make run TO=langfuse    the same logs to your server (LANGFUSE_HOST, LANGFUSE_PUBLIC_KEY, LANGFUSE_SECRET_KEY)";

@@ -8,6 +8,8 @@ use super::ending::Ending;
 use super::{say, told_to_end};
 use crate::emulator::langfuse::LangfuseEmulator;
 
+const LATER: &str = "  make run SERVE=always   this once more, and a page to look at it in a browser";
+
 /// Whether the stand-in stays when everything is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Serve {
@@ -33,7 +35,8 @@ pub async fn shown(langfuse: &LangfuseEmulator, serve: Serve) -> Result<(), Endi
             say(&format!("{page}\nStop it with Ctrl-C."))?;
             told_to_end().await
         }
-        Serve::Auto | Serve::Never => Ok(()),
+        Serve::Auto => say(LATER),
+        Serve::Never => Ok(()),
     }
 }
 

@@ -34,7 +34,7 @@ async fn demo_prints_every_observation_the_report_and_where_to_go_next() {
     assert!(ended.stdout.contains("  delivered      12 as 12 observations in 1 request ("), "{}", ended.stdout);
     let report: Value = lines.iter().find_map(|line| serde_json::from_str(line).ok()).unwrap();
     assert_eq!((report["shipLines"].as_u64(), report["outcome"].as_str()), (Some(12), Some("success")));
-    assert!(lines[lines.len() - 3..].iter().any(|line| line.contains("make test")));
+    assert!(lines[lines.len() - 4..].iter().any(|line| line.contains("make test")));
 }
 
 #[tokio::test]

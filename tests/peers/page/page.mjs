@@ -41,7 +41,7 @@ check('the list shows what arrived, and what arrives while somebody looks', asyn
   await send(empty, trip());
   await line(page, 'trip-planner').waitFor();
   equal(await texts(page, '.trace-line p'), ['trip-planner11-20 17:30:00', '下周去上海要带伞吗？', 'ERRORqwen-plusalice1,255 tok$0.0001318.00 s×5']);
-  equal(await texts(page, '#count'), ['1 traces']);
+  equal(await texts(page, '#count'), ['1 trace']);
   await send(empty, [span(hex(9), hex(9, 16), null, 'second', 0, 10)]);
   await line(page, 'second').waitFor();
   equal(await texts(page, '.trace-name'), ['second', 'trip-planner'], 'the newest is in front');
@@ -271,6 +271,7 @@ check('hostile texts are texts', async () => {
     await page.waitForFunction(() => document.querySelectorAll('.panel .pairs').length > 0);
     if (!/[\u0007\u202e]/.test(text)) {
       equal(await page.locator('.trace h2').textContent(), text);
+      equal((await texts(page, '.tokens tbody tr'))[0], `${text}1–`);
       holds((await texts(page, '.panel th')).includes(text), `${text} as it was sent`);
     }
   }

@@ -172,7 +172,7 @@ async function askAgain() {
 function drawCount() {
   const total = state.now?.traces ?? 0;
   const all = traces.wanted.search === '' && traces.wanted.level === '';
-  byId('count').textContent = all ? word('countAll', { total: count(total) }) : word('count', { found: count(traces.found), total: count(total) });
+  byId('count').textContent = all ? word(total === 1 ? 'countOne' : 'countAll', { total: count(total) }) : word('count', { found: count(traces.found), total: count(total) });
   const why = total === 0 ? 'nothingYet' : 'nothingFound';
   byId('nothing').replaceChildren(el('p', { text: word(why) }), el('p', { class: 'quiet', text: word(`${why}Hint`) }));
 }

@@ -80,8 +80,10 @@ function tokens(own) {
   const buckets = Object.keys({ ...own.usage, ...own.costDetails }).sort((one, other) => order(one) - order(other) || one.localeCompare(other));
   if (buckets.length === 0) return null;
   const head = el('tr', {}, el('th', { scope: 'col', text: word('bucket') }), el('th', { scope: 'col', text: word('tokens') }), el('th', { scope: 'col', text: word('cost') }));
+  // A bucket may be called like something that every object has.
+  const of = (/** @type {Record<string, number>} */ counts, /** @type {string} */ bucket) => (Object.hasOwn(counts, bucket) ? counts[bucket] : null);
   const lines = buckets.map((bucket) => el('tr', { class: bucket === 'total' ? 'total' : bucket.includes('_') ? 'share' : '' },
-    el('th', { scope: 'row' }, logged(bucket)), el('td', { text: count(own.usage[bucket]) }), el('td', { text: cost(own.costDetails[bucket]) })));
+    el('th', { scope: 'row' }, logged(bucket)), el('td', { text: count(of(own.usage, bucket)) }), el('td', { text: cost(of(own.costDetails, bucket)) })));
   return el('table', { class: 'tokens' }, el('thead', {}, head), el('tbody', {}, ...lines));
 }
 

@@ -16,6 +16,7 @@ const WORDS = {
   levelWarning: ['Warnings and errors', '警告和错误'],
   levelError: ['Errors', '错误'],
   count: ['{found} of {total} traces', '共 {total} 条，匹配 {found} 条'],
+  countOne: ['1 trace', '共 1 条 Trace'],
   countAll: ['{total} traces', '共 {total} 条 Trace'],
   nothingYet: ['Nothing has arrived yet', '还没有收到数据'],
   nothingYetHint: ['Send something to this address with the keys that the command printed. It appears here at once.', '用命令打印的密钥向本地址发送数据，数据会立即显示在这里。'],
