@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 
 # Only `make run TO=langfuse` sends to a real server: a variable TO of the environment does not.
 TO := emulator
+# Whether `make run` goes on with a page to look at: auto (on a terminal), always, never.
+SERVE := auto
 EVENT := events/sls-trigger.json
 LOGS := tests/fixtures/gateway-samples.jsonl
 # For `soak`: records offered, megabytes of the large range, seconds that a process lives between kills, seconds for each fuzz target, and
@@ -26,9 +28,9 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Sample logs through the real function, and what arrives; TO=langfuse sends to your server
+run: ## Sample logs through the real function, and what arrives, also as a page; TO=langfuse sends to your server
 	@cargo build --locked --bins
-	@cargo run --locked --quiet --bin sls-to-langfuse -- demo --to $(TO)
+	@cargo run --locked --quiet --bin sls-to-langfuse -- demo --to $(TO) --serve $(SERVE)
 
 # Three tests a core: most of them wait for retries and time-outs of the real binary.
 .PHONY: test

@@ -11,6 +11,7 @@ use clap::Args;
 use super::ending::Ending;
 use super::function::{Answer, Function};
 use super::overlay::Overlay;
+use super::page::{self, Serve};
 use super::stand_in::{SlsStandIn, sls_for};
 use super::{Surroundings, Target, account, links, sample, say, told_to_end, tree};
 use crate::config::{self, Variables};
@@ -37,6 +38,9 @@ pub struct Demo {
     /// Where the observations go
     #[arg(long, value_enum, default_value = "emulator")]
     to: Target,
+    /// Whether a page shows what arrived at the stand-in until Ctrl-C
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    serve: Serve,
     /// The function's binary [default: `bootstrap` beside this program]
     #[arg(long, value_name = "PATH")]
     bootstrap: Option<PathBuf>,
@@ -48,13 +52,17 @@ impl Demo {
         let program = self.program()?;
         let work = async {
             match self.to {
-                Target::Emulator => to_emulator(program).await,
-                Target::Langfuse => to_langfuse(program, around).await,
+                Target::Emulator => to_emulator(program).await.map(Some),
+                Target::Langfuse => to_langfuse(program, around).await.map(|()| None),
             }
         };
-        tokio::select! {
-            ended = work => ended,
-            told = told_to_end() => told.and_then(|()| Err(anyhow!("interrupted").into())),
+        let stand_in = tokio::select! {
+            ended = work => ended?,
+            told = told_to_end() => return told.and_then(|()| Err(anyhow!("interrupted").into())),
+        };
+        match stand_in {
+            Some(langfuse) => page::shown(&langfuse, self.serve).await,
+            None => Ok(()),
         }
     }
 
@@ -69,8 +77,10 @@ impl Demo {
     }
 }
 
-async fn to_emulator(program: PathBuf) -> Result<(), Ending> {
-    let langfuse = LangfuseEmulator::start(0, LangfuseWorld::default()).await.context("the Langfuse stand-in cannot listen")?;
+/// The stand-in with what arrived there.
+async fn to_emulator(program: PathBuf) -> Result<LangfuseEmulator, Ending> {
+    let world = LangfuseWorld { keep_sources: true, ..LangfuseWorld::default() };
+    let langfuse = LangfuseEmulator::start(0, world).await.context("the Langfuse stand-in cannot listen")?;
     say("Twelve sample logs of an AI gateway: SLS (stand-in) -> bootstrap (the real function) -> Langfuse (stand-in)\n")?;
     let settings = [
         ("LANGFUSE_HOST", langfuse.base_url()),
@@ -80,7 +90,8 @@ async fn to_emulator(program: PathBuf) -> Result<(), Ending> {
     let answer = call(program, settings.map(|(name, text)| (name.to_owned(), text)).into()).await?;
     say(&tree::tree(&langfuse))?;
     told(&answer)?;
-    say(&format!("\n{NEXT}"))
+    say(&format!("\n{NEXT}"))?;
+    Ok(langfuse)
 }
 
 async fn to_langfuse(program: PathBuf, around: Surroundings<'_>) -> Result<(), Ending> {

@@ -6,8 +6,9 @@
 //! Commands: `backfill`, `config`, `demo`, `doctor`, `emulate`, `explain`, `id`, `invoke`, `replay`. Shared: `arguments` (their values), `ending` (exit codes),
 //! `input` (files), `needs` (what reading SLS takes), `output` (lines that are safe on a terminal), `overlay` (settings that a
 //! command decides), `stand_in` (SLS for an event), `function` (a running `bootstrap`), `sample` (what the demo sends), `records` (lines →
-//! observations), `bar` and `again` (how far, and what to do when it fails), `tree` and `account` (what arrived, what was done), `links` (where to look). `dry_run`, `moment` and `survey_words` belong
-//! to commands that send nothing, or read a window of time.
+//! observations), `bar` and `again` (how far, and what to do when it fails), `tree` and `account` (what arrived, what was done), `links`
+//! (where to look), `page` (how long the stand-in's page is there). `dry_run`, `moment` and `survey_words` belong to commands that send
+//! nothing, or read a window of time.
 
 mod account;
 mod again;
@@ -30,6 +31,7 @@ mod moment;
 mod needs;
 mod output;
 mod overlay;
+mod page;
 mod records;
 mod replay;
 mod sample;

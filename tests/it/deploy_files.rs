@@ -70,6 +70,17 @@ fn the_function_is_built_by_default_and_promises_nothing_of_a_feature() {
 }
 
 #[test]
+fn the_page_of_the_stand_in_is_in_the_command_line_and_never_in_the_function() {
+    let holds = |program: &str, text: &[u8]| std::fs::read(program).unwrap().windows(text.len()).any(|window| window == text);
+    let page = text("src/emulator/langfuse/page/index.html");
+    for mark in [&b"sls-to-langfuse-local-page"[..], b"/_local/page/app.js"] {
+        assert!(page.as_bytes().windows(mark.len()).any(|window| window == mark));
+        assert!(holds(env!("CARGO_BIN_EXE_sls-to-langfuse"), mark));
+        assert!(!holds(env!("CARGO_BIN_EXE_bootstrap"), mark));
+    }
+}
+
+#[test]
 fn every_dependency_comes_from_a_registry_and_has_a_version() {
     let manifest = manifest();
     for section in ["dependencies", "dev-dependencies"] {

@@ -64,7 +64,7 @@ impl Langfuse {
             Mode::Dual => WriteMode::Dual,
             Mode::Legacy => WriteMode::Legacy,
         });
-        LangfuseWorld { mode, keep_bodies: false, keep: Some(self.keep), ..played }
+        LangfuseWorld { mode, keep_bodies: false, keep_sources: true, keep: Some(self.keep), ..played }
     }
 }
 
@@ -82,6 +82,7 @@ fn introduction(langfuse: &LangfuseEmulator) -> String {
         format!("  project      {}", LangfuseWorld::PROJECT),
         format!("  public key   {public}"),
         format!("  secret key   {secret}"),
+        format!("  page         {url}/"),
         "Try it from another terminal, in the directory of the project:".to_owned(),
         format!("  LANGFUSE_HOST={url} LANGFUSE_PUBLIC_KEY={public} LANGFUSE_SECRET_KEY={secret} \\"),
         format!("    {} invoke --event events/sls-trigger.json --logs tests/fixtures/gateway-samples.jsonl", program()),

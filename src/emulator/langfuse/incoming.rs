@@ -1,5 +1,6 @@
 //! One request as the stand-in sees it and as it remembers it. Knows HTTP, not what a body means.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::OnceLock;
 
@@ -37,6 +38,12 @@ impl Incoming {
             body,
             inflated: OnceLock::new(),
         }
+    }
+
+    /// The parameters of the query, of equal names the last.
+    pub fn parameters(&self) -> BTreeMap<String, String> {
+        let url = reqwest::Url::parse(&format!("http://localhost/?{}", self.query));
+        url.map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default()
     }
 
     /// A header, if it is text.

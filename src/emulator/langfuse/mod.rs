@@ -1,7 +1,7 @@
 //! A stand-in for Langfuse, no kinder than the real server (`reference/langfuse.md`): both ingestion endpoints, the tables behind them,
 //! what is lost on the way, and faults by script.
 //!
-//! Here live the handle and the order of the steps; rules, endpoints and tables have files of their own. Not played: media, scores,
+//! Here live the handle and the order of the steps; rules, endpoints, tables and the page for people have files of their own. Not played: media, scores,
 //! prompts, metrics, sampling, price look-up and tokenising, span events, and the attribute names of single frameworks.
 
 mod auth;
@@ -9,6 +9,7 @@ mod batch;
 mod fault;
 mod incoming;
 mod otlp;
+mod page;
 mod partial;
 mod read;
 mod reply;
@@ -72,7 +73,9 @@ impl LangfuseEmulator {
 
     /// Changes the world while it runs.
     pub fn change(&self, change: impl FnOnce(&mut LangfuseWorld)) {
-        change(&mut locked(&self.state).world);
+        let mut state = locked(&self.state);
+        change(&mut state.world);
+        state.changed();
     }
 
     /// Another release from the next request on; the write mode stays.
@@ -134,12 +137,18 @@ impl LangfuseEmulator {
 
     /// The database merges `events_full`.
     pub fn merge(&self) {
-        locked(&self.state).store.events_full.merge();
+        let mut state = locked(&self.state);
+        state.store.events_full.merge();
+        state.changed();
     }
 
     /// The periodic job of a dual server runs: staged rows reach `events_full`.
     pub fn propagate(&self) {
-        locked(&self.state).store.propagate();
+        let mut state = locked(&self.state);
+        if !state.store.staging.is_empty() {
+            state.store.propagate();
+            state.changed();
+        }
     }
 
     /// Every observation that was stored, in order, once for each arrival whatever the tables.
@@ -152,6 +161,7 @@ impl LangfuseEmulator {
     pub fn take_arrivals(&self) -> Vec<StoredObservation> {
         let mut state = locked(&self.state);
         state.forget_requests();
+        state.changed();
         let Store { arrivals, lost, bad_keys, .. } = std::mem::take(&mut state.store);
         state.store = Store { lost, bad_keys, ..Store::default() };
         arrivals
@@ -185,6 +195,7 @@ impl LangfuseEmulator {
     pub fn clear(&self) {
         let mut state = locked(&self.state);
         state.store = Store::default();
+        state.changed();
         state.forget_requests();
     }
 }

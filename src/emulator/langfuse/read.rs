@@ -24,7 +24,7 @@ pub fn observations_v2(store: &Store, mode: WriteMode, caller: &Caller, incoming
     if mode == WriteMode::Legacy {
         return reply::not_found();
     }
-    let query = query(incoming);
+    let query = incoming.parameters();
     let fields = query.get("fields").map_or("core,basic", String::as_str);
     let offset = query.get("cursor").and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
     let rows: Vec<&StoredObservation> = store.events_full.unmerged().iter().filter(|row| wanted(row, caller, &query)).collect();
@@ -40,7 +40,7 @@ pub fn observations_v1(store: &Store, mode: WriteMode, caller: &Caller, incoming
     if mode == WriteMode::EventsOnly {
         return reply::not_found();
     }
-    let query = query(incoming);
+    let query = incoming.parameters();
     let rows: Vec<StoredObservation> = store.old.observations().into_iter().filter(|row| wanted(row, caller, &query)).collect();
     let limit = limit(&query);
     let page = query.get("page").and_then(|page| page.parse::<usize>().ok()).unwrap_or(1).max(1);
@@ -60,11 +60,6 @@ pub fn trace_v1(store: &Store, mode: WriteMode, caller: &Caller, id: &str) -> Re
     };
     let rows = store.old.observations().into_iter().filter(|row| row.project == caller.project && row.trace_id == id);
     reply::json(StatusCode::OK, &trace_json(&trace, rows.map(|row| whole(&row)).collect()))
-}
-
-fn query(incoming: &Incoming) -> BTreeMap<String, String> {
-    let url = reqwest::Url::parse(&format!("http://localhost/?{}", incoming.query));
-    url.map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default()
 }
 
 fn limit(query: &BTreeMap<String, String>) -> usize {

@@ -10,7 +10,7 @@ use super::fault::{Fault, Script};
 use super::incoming::{Incoming, RecordedRequest};
 use super::store::{Store, Table, keep_newest};
 use super::world::{LangfuseWorld, WriteMode};
-use super::{batch, otlp, partial, route};
+use super::{batch, otlp, page, partial, route};
 use crate::emulator::server::{Answer, Reply};
 
 /// Everything behind the lock.
@@ -26,6 +26,8 @@ pub struct State {
     pub requests: Vec<RecordedRequest>,
     /// How many requests were forgotten.
     forgotten: usize,
+    /// Another number after every change of the store.
+    revision: u64,
 }
 
 /// What the server calls. It holds the state only, so that the port closes with the last handle.
@@ -44,7 +46,18 @@ impl State {
 
     /// A server of this world, with nothing in it.
     pub fn of(world: LangfuseWorld) -> Self {
-        Self { world, ..Self::default() }
+        // A page that outlives one server must not take the next one for it. Doubles carry 52 bits.
+        Self { world, revision: u64::from(fastrand::u32(..)) << 20, ..Self::default() }
+    }
+
+    /// Notes that the store, or how it is read, is not what it was.
+    pub fn changed(&mut self) {
+        self.revision += 1;
+    }
+
+    fn shown(&self) -> page::Shown<'_> {
+        let (table, version, mode) = (self.primary(), self.world.version, self.world.effective_mode());
+        page::Shown { store: &self.store, table, version, mode, revision: self.revision }
     }
 
     /// Takes up a request: the real answer unless a fault stands before the server, the fault, and the running number of the request.
@@ -55,6 +68,9 @@ impl State {
         } else {
             (Response::new(Bytes::new()), otlp::items(incoming) + batch::items(incoming))
         };
+        if items > 0 {
+            self.changed();
+        }
         self.requests.push(RecordedRequest::new(incoming, self.world.keep_bodies, items));
         let number = self.forgotten + self.requests.len() - 1;
         if let Some(keep) = self.world.keep {
@@ -93,6 +109,10 @@ impl State {
 impl Door {
     async fn reply(&self, request: Request<Bytes>) -> Reply {
         let incoming = Incoming::new(request);
+        // No request of Langfuse's: it is not recorded, and no fault is used up by it.
+        if page::is_asked(&incoming) {
+            return Reply::Whole(page::answer(locked(&self.0).shown(), &incoming));
+        }
         let (answer, fault, number, version) = {
             let mut state = locked(&self.0);
             let (answer, fault, number) = state.take(&incoming);

@@ -69,6 +69,8 @@ pub struct LangfuseWorld {
     pub body_limit: Option<usize>,
     /// Whether recorded requests keep their decoded bodies.
     pub keep_bodies: bool,
+    /// Whether spans are kept as they were sent, for the page.
+    pub keep_sources: bool,
     /// How many of the newest requests and arrivals are remembered, with the rows they belong to; nothing: all. For stand-ins that run
     /// for days. Up to a quarter more may be there, so that forgetting is rare.
     pub keep: Option<usize>,
@@ -104,6 +106,7 @@ impl Default for LangfuseWorld {
             suspended: false,
             body_limit: None,
             keep_bodies: true,
+            keep_sources: false,
             keep: None,
         }
     }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseWorld, When};
 
-use super::{Ended, keys, langfuse, run};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use super::{Ended, client, command, keys, langfuse, run};
 
 #[tokio::test]
 async fn demo_prints_every_observation_the_report_and_where_to_go_next() {
@@ -32,7 +34,43 @@ async fn demo_prints_every_observation_the_report_and_where_to_go_next() {
     assert!(ended.stdout.contains("  delivered      12 as 12 observations in 1 request ("), "{}", ended.stdout);
     let report: Value = lines.iter().find_map(|line| serde_json::from_str(line).ok()).unwrap();
     assert_eq!((report["shipLines"].as_u64(), report["outcome"].as_str()), (Some(12), Some("success")));
-    assert!(lines[lines.len() - 3..].iter().any(|line| line.contains("make test")));
+    assert!(lines[lines.len() - 4..].iter().any(|line| line.contains("make test")));
+}
+
+#[tokio::test]
+async fn demo_serves_a_page_with_what_arrived_until_it_is_told_to_end() {
+    let mut child = command(&["demo", "--serve", "always"], &[]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let page = loop {
+        let line = lines.next_line().await.unwrap().expect("it says where the page is");
+        if let Some(page) = line.strip_prefix("What arrived, as a page: ") {
+            break page.to_owned();
+        }
+    };
+    assert_eq!(lines.next_line().await.unwrap().as_deref(), Some("Stop it with Ctrl-C."));
+    let read = |what: &str| {
+        let asked = client().get(format!("{page}{what}")).send();
+        async move { asked.await.unwrap().text().await.unwrap() }
+    };
+    assert!(read("").await.contains("local-page"));
+    let traces: Value = serde_json::from_str(&read("_local/traces").await).unwrap();
+    assert_eq!((traces["total"].as_u64(), traces["traces"].as_array().unwrap().len()), (Some(12), 12));
+    let trace: Value = serde_json::from_str(&read("_local/trace?id=5b8aa5a2d2c872e8321cf37308d69d04").await).unwrap();
+    let id = trace["observations"][0]["id"].as_str().unwrap();
+    let raw: Value = serde_json::from_str(&read(&format!("_local/raw?trace=5b8aa5a2d2c872e8321cf37308d69d04&id={id}")).await).unwrap();
+    assert_eq!((raw["api"].as_str(), raw["span"]["spanId"].as_str()), (Some("otlp"), Some(id)));
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn demo_without_a_terminal_ends_when_everything_is_said() {
+    for serve in [&["demo"][..], &["demo", "--serve", "never"]] {
+        let ended = run(serve, &[]).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        assert!(!ended.stdout.contains("as a page:"), "{}", ended.stdout);
+    }
 }
 
 #[tokio::test]

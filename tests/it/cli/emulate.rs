@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{Ended, command, langfuse, run, temporary};
+use super::{Ended, client, command, langfuse, run, temporary};
 
 /// A stand-in in a process of its own, and what it said at its start.
 struct StandIn {
@@ -72,10 +72,15 @@ async fn emulate_langfuse_takes_what_its_example_sends_in_every_mode() {
     for (mode, release) in [("events_only", "4.16.0"), ("dual", "4.16.0"), ("legacy", "3.150.0")] {
         let langfuse = StandIn::start(&["langfuse", "--mode", mode, "--version", release], &[]).await;
         assert!(langfuse.said.starts_with("Langfuse stand-in: http://127.0.0.1:"), "{}", langfuse.said);
+        let page = langfuse.said.lines().find_map(|line| line.strip_prefix("  page         ")).unwrap();
+        assert!(client().get(page).send().await.unwrap().text().await.unwrap().contains("local-page"));
         assert!(langfuse.said.contains(&format!("release      {release}, write mode {mode}")), "{}", langfuse.said);
         let ended = langfuse.pasted().await;
         assert_eq!(ended.code, Some(0), "{mode}: {}", ended.stderr);
         assert_eq!(serde_json::from_str::<Value>(&ended.stdout).unwrap()["shipLines"], 12);
+        let traces: Value =
+            serde_json::from_str(&client().get(format!("{page}_local/traces")).send().await.unwrap().text().await.unwrap()).unwrap();
+        assert_eq!(traces["total"], 12);
         assert_eq!(langfuse.terminated().await, Some(0));
     }
 }

@@ -39,6 +39,12 @@ pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+pub fn client() -> reqwest::Client {
+    // The second test to come finds the provider installed, which is what it wanted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
 async fn langfuse() -> LangfuseEmulator {
     LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap()
 }

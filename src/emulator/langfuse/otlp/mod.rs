@@ -8,6 +8,7 @@ mod genai_usage;
 mod kind;
 mod legacy;
 mod primitive;
+mod source;
 mod span;
 mod validate;
 mod worker;
@@ -113,6 +114,9 @@ fn leading_number(text: &str) -> Option<u64> {
 fn published(store: &mut Store, world: &LangfuseWorld, caller: &Caller, spans: &Value, direct: bool) -> Response<Bytes> {
     let mode = world.effective_mode();
     let job = worker::Job { project: &caller.project, version: world.version, mode, direct: direct || mode == WriteMode::EventsOnly };
+    if world.keep_sources {
+        source::keep(store, &caller.project, spans, world.version);
+    }
     let outcome = worker::run(store, job, spans);
     if world.version >= since::ANSWER_200 {
         return reply::json(

@@ -48,8 +48,13 @@ impl EventsFull {
     /// A trace as v4 shows it: an aggregate of its rows in the order of their writing (`reference/langfuse.md` §7).
     pub fn trace(&self, project: &str, id: &str) -> Option<StoredTrace> {
         let rows = self.rows.iter().filter(|row| row.project == project && row.trace_id == id);
-        rows.fold(None, |trace, row| Some(with_row(trace.unwrap_or_else(|| begun(row)), row)))
+        aggregate(rows)
     }
+}
+
+/// What the rows of one trace add up to; nothing without a row.
+pub fn aggregate<'a>(rows: impl Iterator<Item = &'a StoredObservation>) -> Option<StoredTrace> {
+    rows.fold(None, |trace, row| Some(with_row(trace.unwrap_or_else(|| begun(row)), row)))
 }
 
 fn merged(rows: Vec<StoredObservation>) -> Vec<StoredObservation> {

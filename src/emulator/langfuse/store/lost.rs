@@ -33,6 +33,28 @@ pub enum LostReason {
     TraceWithoutId,
 }
 
+impl LostReason {
+    /// Its name for the page.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AttributeWithoutValue => "attribute_without_value",
+            Self::Malformed => "malformed",
+            Self::CompletionStartTime => "completion_start_time",
+            Self::PromptLink => "prompt_link",
+            Self::StatusMessage => "status_message",
+            Self::Version => "version",
+            Self::Name => "name",
+            Self::EmptySpanId => "empty_span_id",
+            Self::Level => "level",
+            Self::Environment => "environment",
+            Self::Usage => "usage",
+            Self::TraceRow => "trace_row",
+            Self::TraceInputOutput => "trace_input_output",
+            Self::TraceWithoutId => "trace_without_id",
+        }
+    }
+}
+
 /// Something that was answered with success and then lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {

@@ -5,12 +5,14 @@ pub mod events_full;
 pub mod lost;
 pub mod observation;
 pub mod old_tables;
+pub mod sources;
 pub mod trace_events;
 
 use events_full::EventsFull;
 use lost::{Lost, LostReason};
 use observation::{StoredObservation, StoredTrace};
 use old_tables::OldTables;
+use sources::Sources;
 
 use super::auth::BadKeys;
 
@@ -32,6 +34,8 @@ pub struct Store {
     pub old: OldTables,
     /// Rows that a dual server has yet to copy to `events_full`.
     pub staging: Vec<StoredObservation>,
+    /// What was sent for each span, where the world keeps it.
+    pub sources: Sources,
     /// Every stored arrival, in order, once whatever the number of tables.
     pub arrivals: Vec<StoredObservation>,
     /// What was lost.
@@ -66,6 +70,7 @@ impl Store {
             let traces = self.arrivals.iter().map(|row| (row.project.clone(), row.trace_id.clone())).collect();
             self.events_full.keep(&spans, &traces);
             self.old.keep(&spans, &traces);
+            self.sources.retain(&spans);
             self.seen_traces.retain(|trace| traces.contains(trace));
         }
     }

@@ -93,6 +93,21 @@ impl OldTables {
         self.traces.retain(|trace, _| traces.contains(trace));
     }
 
+    /// Project and id of every trace.
+    pub fn trace_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.traces.keys().map(|(project, id)| (project.as_str(), id.as_str()))
+    }
+
+    /// All observation rows, without what their trace rows say.
+    pub fn rows(&self) -> impl Iterator<Item = &StoredObservation> {
+        self.observations.values()
+    }
+
+    /// The events of the batch API about an observation, in the order of their merging.
+    pub fn events(&self, project: &str, kind: ObservationType, id: &str) -> &[RawEvent] {
+        self.raw.get(&(project.to_owned(), kind, id.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
     /// All observation rows, joined with their trace rows.
     pub fn observations(&self) -> Vec<StoredObservation> {
         self.observations.values().map(|row| self.joined(row.clone())).collect()

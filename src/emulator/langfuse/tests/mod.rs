@@ -6,6 +6,7 @@ mod hostile;
 mod ingestion;
 mod modes;
 mod otlp;
+mod page;
 
 use std::io::Write;
 
