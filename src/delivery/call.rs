@@ -14,7 +14,7 @@ use super::destination::Destination;
 use super::ingestion_plan::Api;
 use super::job::{Job, LastAttempt, Shipment};
 use super::memory::RangeKey;
-use super::request::{self, Body, NoBody};
+use super::request::{Body, NoBody};
 use super::route::Route;
 use super::verdict::{Verdict, verdict, verdict_of_silence};
 use super::{BatchReport, DeadLetterReason, Outcome, Stop, backoff, breaker, failures};
@@ -188,7 +188,7 @@ impl CallDelivery {
 
     /// Sends a job once and reads the answer, within `limit` and the deadline.
     pub(super) async fn send(&self, shipment: &mut Shipment<'_>, job: &Job, limit: Duration) -> Sent {
-        let body = match request::body(shipment.bytes(job), job.api, self.destination.settings().compression) {
+        let body = match self.destination.body(shipment.bytes(job), job.api) {
             Ok(body) => body,
             Err(NoBody::TooLarge) => return Sent::Whole(413, Verdict::TooLarge),
             Err(NoBody::Unreadable) => return Sent::Unreadable,
