@@ -41,7 +41,7 @@ impl Texts {
 }
 
 /// Records in one log group, about what a collector puts into one.
-pub const RECORDS_PER_GROUP: usize = 20;
+pub const RECORDS_PER_GROUP: usize = 10;
 
 /// Bytes of the three texts of a record: system prompt, question, answer.
 const LENGTHS: [usize; 3] = [800, 600, 1300];

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use libdeflater::{CompressionLvl, Compressor};
+use libdeflater::{CompressionLvl, Compressor, Decompressor};
 
 /// The fastest level that compresses: 0 only stores.
 const LEVEL: i32 = 1;
@@ -43,5 +43,44 @@ impl Gzip {
         // With that room it cannot fail; an impossible failure is an empty body that the server refuses.
         let written = self.compressor.gzip_compress(&self.input, &mut self.output).unwrap_or_default();
         self.output[..written].to_vec()
+    }
+}
+
+/// What a member of [`Gzip::pack`] holds, which is `length` bytes.
+pub fn unpack(packed: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let written = Decompressor::new().gzip_decompress(packed, &mut bytes).ok()?;
+    (written == length).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Read;
+
+    proptest! {
+        #[test]
+        fn what_comes_out_is_what_went_in_whatever_was_packed_before(
+            before in proptest::collection::vec(any::<u8>(), 0..2000),
+            parts in proptest::collection::vec(proptest::collection::vec(0u8..4, 0..900), 0..5),
+        ) {
+            let mut gzip = Gzip::default();
+            gzip.pack(&[&before]);
+            let packed = gzip.pack(&parts.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let mut read = Vec::new();
+            flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut read).unwrap();
+            prop_assert_eq!(&read, &parts.concat());
+            prop_assert_eq!(unpack(&packed, read.len()), Some(read));
+        }
+    }
+
+    #[test]
+    fn a_body_that_compresses_is_smaller_and_a_damaged_one_is_none() {
+        let mut packed = Gzip::default().pack(&[&[7; 1_000_000]]);
+        assert!(packed.len() < 10_000, "{}", packed.len());
+        let middle = packed.len() / 2;
+        packed[middle] ^= 1;
+        assert_eq!(unpack(&packed, 1_000_000), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::gzip::Gzip;
+use super::gzip::{self, Gzip};
 use super::ingestion_plan::Api;
 use crate::export::ingestion::{self, Fit, ObservationEvents};
 use crate::export::otlp;
@@ -23,6 +23,18 @@ pub struct Body {
     pub encoding: Option<&'static str>,
     /// The events of each observation, by which the batch API answers; empty for OTLP.
     pub events: Vec<ObservationEvents>,
+}
+
+impl Body {
+    /// The encoded spans that an OTLP body carries: the last `length` of its bytes before compression.
+    pub fn spans(&self, length: usize) -> Option<Vec<u8>> {
+        let mut raw = match self.encoding {
+            Some(_) => gzip::unpack(&self.wire, self.raw_len)?,
+            None => self.wire.to_vec(),
+        };
+        raw.drain(..raw.len().checked_sub(length)?);
+        Some(raw)
+    }
 }
 
 /// Why there is no body for a run.
