@@ -105,13 +105,7 @@ impl Writer {
     fn log(&mut self) -> Log {
         let number = |text: u32| text.to_string();
         let (ai_log, random) = (self.ai_log(), &mut self.random);
-        let start = format!(
-            "2026-03-02T{:02}:{:02}:{:02}.{:03}Z",
-            random.u8(..24),
-            random.u8(..60),
-            random.u8(..60),
-            random.u16(..1000)
-        );
+        let start = format!("2026-03-02T{:02}:{:02}:{:02}.{:03}Z", random.u8(..24), random.u8(..60), random.u8(..60), random.u16(..1000));
         let fields = [
             ("ai_log", ai_log),
             ("answer", "-".into()),

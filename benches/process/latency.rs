@@ -13,7 +13,7 @@ use super::{Spread, millis};
 const ANSWER: Duration = Duration::from_millis(50);
 
 /// Requests of one call at the same time (`MAX_ON_THE_WAY` in `src/work.rs`).
-const AT_ONCE: f64 = 3.0;
+const AT_ONCE: f64 = 9.0;
 
 const RECORDS: u64 = 10_000;
 const ROUNDS: usize = 9;

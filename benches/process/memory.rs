@@ -43,6 +43,7 @@ pub async fn run(program: &Path) -> anyhow::Result<()> {
     let mut early = 0;
     for call in 0..CALLS {
         program.call(call % 190, 100).await?;
+        // What a process keeps to itself has settled by then.
         if call == CALLS / 10 {
             early = program.memory_kb("VmRSS")?;
         }

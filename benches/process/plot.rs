@@ -48,19 +48,30 @@ impl Plot {
         for step in 0..=4 {
             let micros = self.top() * f64::from(step) / 4.0;
             let (y, right) = (self.y(micros), WIDTH - MARGIN);
-            writeln!(svg, "<path d=\"M{MARGIN} {y:.1}H{right}\" stroke=\"#ddd\"/><text x=\"48\" y=\"{:.1}\" text-anchor=\"end\">{micros:.0}</text>", y + 4.0)?;
+            writeln!(
+                svg,
+                "<path d=\"M{MARGIN} {y:.1}H{right}\" stroke=\"#ddd\"/><text x=\"48\" y=\"{:.1}\" text-anchor=\"end\">{micros:.0}</text>",
+                y + 4.0
+            )?;
         }
         for (value, spread) in &self.points {
             let x = self.x(*value);
             let [low, y, high] = [spread.quarter, spread.median, spread.three_quarters].map(|micros| self.y(micros));
-            writeln!(svg, "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"#36c\" stroke-width=\"5\" opacity=\"0.4\"/><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"#36c\"/>")?;
+            writeln!(
+                svg,
+                "<path d=\"M{x:.1} {low:.1}V{high:.1}\" stroke=\"#36c\" stroke-width=\"5\" opacity=\"0.4\"/><circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"#36c\"/>"
+            )?;
             writeln!(svg, "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{:.1}</text>", y - 10.0, spread.median)?;
             writeln!(svg, "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{value}</text>", HEIGHT - MARGIN + 18.0)?;
         }
-        let line: Vec<_> = self.points.iter().map(|(value, spread)| format!("{:.1},{:.1}", self.x(*value), self.y(spread.median))).collect();
+        let line: Vec<_> =
+            self.points.iter().map(|(value, spread)| format!("{:.1},{:.1}", self.x(*value), self.y(spread.median))).collect();
         writeln!(svg, "<polyline points=\"{}\" fill=\"none\" stroke=\"#36c\"/>", line.join(" "))?;
         writeln!(svg, "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>", WIDTH / 2.0, HEIGHT - 12.0, self.title)?;
-        writeln!(svg, "<text x=\"12\" y=\"24\">µs of a processor for each record, whole process; median, and half of the rounds</text>\n</svg>")?;
+        writeln!(
+            svg,
+            "<text x=\"12\" y=\"24\">µs of a processor for each record, whole process; median, and half of the rounds</text>\n</svg>"
+        )?;
         Ok(svg)
     }
 }

@@ -1,7 +1,7 @@
 //! One Langfuse project: where it is, how to speak to it, and whether it is being left alone. The only module that opens connections to it.
 
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;

@@ -38,7 +38,8 @@ impl Gzip {
         parts.iter().for_each(|part| self.input.extend_from_slice(part));
         let room = self.compressor.gzip_compress_bound(self.input.len());
         if self.output.len() < room {
-            self.output.resize(room, 0);
+            // Of fresh zeros the system makes real only what is written to.
+            self.output = vec![0; room];
         }
         // With that room it cannot fail; an impossible failure is an empty body that the server refuses.
         let written = self.compressor.gzip_compress(&self.input, &mut self.output).unwrap_or_default();

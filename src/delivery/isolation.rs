@@ -31,13 +31,7 @@ impl CallDelivery {
     }
 
     /// Settles a lone observation that the destination refuses.
-    pub(super) async fn give_up(
-        &self,
-        shipment: &mut Shipment,
-        job: Job,
-        reason: DeadLetterReason,
-        status: u16,
-    ) -> Result<Vec<Job>, Stop> {
+    pub(super) async fn give_up(&self, shipment: &mut Shipment, job: Job, reason: DeadLetterReason, status: u16) -> Result<Vec<Job>, Stop> {
         self.prove_health(shipment, &job, status).await?;
         shipment.settle(job.run, Outcome::DeadLetter { reason, status });
         Ok(Vec::new())
