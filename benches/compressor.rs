@@ -27,10 +27,13 @@ const ROUNDS: usize = 15;
 /// How many bytes may leave for each one that gzip level 1 would send.
 const BOUND: f64 = 1.15;
 
+/// A body in, the bytes that are left out.
+type Pack = Box<dyn FnMut(&[u8]) -> usize>;
+
 /// One way to compress: what it is called, and what it makes of a body.
 struct Candidate {
     name: &'static str,
-    pack: Box<dyn FnMut(&[u8]) -> usize>,
+    pack: Pack,
 }
 
 /// What a candidate took for each record, and the bytes that it left.
