@@ -47,7 +47,7 @@ pub struct Plan {
 impl Default for Plan {
     /// Those of the `s.yaml` that comes with this program.
     fn default() -> Self {
-        Self { cpu: 0.1, memory: 256.0, disk: 512.0, interval: 60.0, region: None }
+        Self { cpu: 0.1, memory: 128.0, disk: 512.0, interval: 60.0, region: None }
     }
 }
 
