@@ -18,6 +18,8 @@ RANGE_MB := 2048
 LIFE := 3
 FUZZ_SECONDS := 120
 SEED :=
+# For `cost`: one part of it.
+PART :=
 # For `package`: x86_64 or arm64, and in place of that any target of rustc's; a folder for the result, which ARCH chooses otherwise.
 ARCH := x86_64
 TARGET :=
@@ -82,6 +84,11 @@ langfuse-env: ## Random secrets for a Langfuse on this machine, in deploy/langfu
 .PHONY: bench
 bench: ## What the work costs beside a floor; fails above the bounds that are promised
 	@cargo bench --locked --no-default-features --bench '*'
+
+.PHONY: cost
+cost: ## What the deployable costs as a process: PART=starts|memory|records|latency|quota for one; quota needs root
+	cargo build --locked --release --no-default-features --bin bootstrap --target-dir target/package/build
+	cargo bench --locked --bench process -- target/package/build/release/bootstrap $(PART)
 
 .PHONY: clean
 clean: ## Remove everything that was built

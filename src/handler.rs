@@ -45,14 +45,14 @@ use slice::Along;
 
 /// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
 /// under 64 MB.
-const SHARED_PAGE_BYTES: u64 = 4 * 1024 * 1024;
+const SHARED_PAGE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// Encoded batches that all calls together may have on their way beyond one each. Bytes; each has its compressed form beside it.
+/// Requests that all calls together may have on their way beyond one each, by [`CallDelivery::weight`]. Bytes.
 const SHARED_BATCH_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How many calls are worked on at the same time; further ones wait for their turn. Each takes two to eight megabytes with its page, its
-/// batches and their compressed forms: six stay under 64 MB together with the code.
-const CALLS_AT_WORK: usize = 6;
+/// How many calls are worked on at the same time; further ones wait for their turn. One alone keeps a core busy unless answers are slow, and
+/// each takes four to seven megabytes with its pages, its batch and its requests: three stay under 32 MB together with the code.
+const CALLS_AT_WORK: usize = 3;
 
 /// What the operator decides about calls.
 #[derive(Clone, Debug)]

@@ -36,7 +36,7 @@ impl CallDelivery {
     ///
     /// # Errors
     /// If it does not.
-    pub(super) async fn check(&self, shipment: &mut Shipment<'_>) -> Result<(), Failure> {
+    pub(super) async fn check(&self, shipment: &mut Shipment) -> Result<(), Failure> {
         let alive = self.state.alive.get_or_init(|| async {
             match self.destination.is_suspected() && !self.state.healthy.load(Relaxed) {
                 true => self.probe(shipment).await,
@@ -48,7 +48,7 @@ impl CallDelivery {
 
     /// A request that was not answered in time: an empty one tells whether the destination is down. Earlier answers of the call say nothing
     /// about that, and every attempt at a destination that hangs costs the whole of `LANGFUSE_SDK_TIMEOUT`.
-    pub(super) async fn timed_out(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
+    pub(super) async fn timed_out(&self, shipment: &mut Shipment, job: Job) -> Result<Vec<Job>, Stop> {
         let limit = job.limit.min(ATTEMPTS_IN_TIME);
         let job = Job { limit, ..job.again(None, LastAttempt::NoAnswer(NoAnswer::TimedOut)) };
         if !job.is_exhausted() && !self.deadline.left().is_zero() {
@@ -58,7 +58,7 @@ impl CallDelivery {
     }
 
     /// What blocks an empty request is left to the next real one, which knows the way around.
-    async fn probe(&self, shipment: &mut Shipment<'_>) -> Result<(), Failure> {
+    async fn probe(&self, shipment: &mut Shipment) -> Result<(), Failure> {
         let empty = Job::first(0..0, self.route().await.api);
         let last = match self.send(shipment, &empty, PROBE_TIMEOUT).await {
             Sent::Nothing(reason) => LastAttempt::NoAnswer(reason),

@@ -10,11 +10,11 @@ use tokio::sync::OnceCell;
 
 use super::answer::NoAnswer;
 use super::batch_answer::{BatchVerdict, ObservationResult, batch_verdict};
-use super::destination::Destination;
+use super::destination::{Compression, Destination};
 use super::ingestion_plan::Api;
 use super::job::{Job, LastAttempt, Shipment};
 use super::memory::RangeKey;
-use super::request::{self, Body, NoBody};
+use super::request::{Body, NoBody};
 use super::route::Route;
 use super::verdict::{Verdict, verdict, verdict_of_silence};
 use super::{BatchReport, DeadLetterReason, Outcome, Stop, backoff, breaker, failures};
@@ -97,13 +97,23 @@ impl CallDelivery {
         self.destination.accepted().forget_before(&self.range, group);
     }
 
+    /// The memory that a batch takes until its answer comes. Bytes.
+    pub fn weight(&self, batch: &Batch) -> u64 {
+        match self.destination.settings().compression {
+            // Half of it is what logs leave at most; what compresses worse is rare, and no more than twice that.
+            Compression::Gzip => batch.bytes() / 2,
+            Compression::None => batch.bytes(),
+        }
+    }
+
     /// Sends a batch and settles every observation in it.
     pub async fn deliver(self, batch: Batch) -> BatchReport {
-        let mut shipment = Shipment::new(&batch);
+        let whole = 0..batch.len();
+        let mut shipment = Shipment::new(batch);
         if let Err(stop) = self.may_go_on() {
             return shipment.report(Some(self.stopped_for(stop)));
         }
-        let mut jobs = VecDeque::from([Job::first(0..batch.len(), self.route().await.api)]);
+        let mut jobs = VecDeque::from([Job::first(whole, self.route().await.api)]);
         if let Err(failure) = self.check(&mut shipment).await {
             return shipment.report(Some(self.stopped_for(failure.into())));
         }
@@ -120,7 +130,7 @@ impl CallDelivery {
     }
 
     /// Sends one job, settles what its answer settles, and returns what is still to be done.
-    async fn work_off(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
+    async fn work_off(&self, shipment: &mut Shipment, job: Job) -> Result<Vec<Job>, Stop> {
         self.wait_before(shipment, &job).await?;
         match self.send(shipment, &job, self.deadline.left()).await {
             Sent::Settled(results) => self.settle(shipment, &job, &results).await,
@@ -138,7 +148,7 @@ impl CallDelivery {
         }
     }
 
-    async fn unanswered(&self, shipment: &mut Shipment<'_>, job: Job, reason: NoAnswer) -> Result<Vec<Job>, Stop> {
+    async fn unanswered(&self, shipment: &mut Shipment, job: Job, reason: NoAnswer) -> Result<Vec<Job>, Stop> {
         match verdict_of_silence(reason) {
             Verdict::Blocked(block) => self.detour(job, 0, &block).await,
             _ if reason == NoAnswer::TimedOut => self.timed_out(shipment, job).await,
@@ -147,7 +157,7 @@ impl CallDelivery {
     }
 
     /// Settles an answer that speaks of each observation.
-    async fn settle(&self, shipment: &mut Shipment<'_>, job: &Job, results: &[ObservationResult]) -> Result<Vec<Job>, Stop> {
+    async fn settle(&self, shipment: &mut Shipment, job: &Job, results: &[ObservationResult]) -> Result<Vec<Job>, Stop> {
         let otlp = self.route().await.plan.after_events_only();
         if results.contains(&ObservationResult::EventsOnly) {
             self.destination.forget_version().await;
@@ -164,7 +174,7 @@ impl CallDelivery {
     }
 
     /// One more attempt, or what becomes of a job that has used up its attempts.
-    pub(super) async fn retried(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
+    pub(super) async fn retried(&self, shipment: &mut Shipment, job: Job) -> Result<Vec<Job>, Stop> {
         match job.is_exhausted() {
             false => Ok(vec![job]),
             true => self.isolate(shipment, job).await,
@@ -172,7 +182,7 @@ impl CallDelivery {
     }
 
     /// Waits as long as an attempt must wait, or says why there is none.
-    async fn wait_before(&self, shipment: &mut Shipment<'_>, job: &Job) -> Result<(), Stop> {
+    async fn wait_before(&self, shipment: &mut Shipment, job: &Job) -> Result<(), Stop> {
         self.may_go_on()?;
         if self.state.stopped.load(Relaxed) {
             return Err(failures::exhausted(&self.destination, job.last, job.attempt).into());
@@ -187,8 +197,8 @@ impl CallDelivery {
     }
 
     /// Sends a job once and reads the answer, within `limit` and the deadline.
-    pub(super) async fn send(&self, shipment: &mut Shipment<'_>, job: &Job, limit: Duration) -> Sent {
-        let body = match request::body(shipment.bytes(job), job.api, self.destination.settings().compression) {
+    pub(super) async fn send(&self, shipment: &mut Shipment, job: &Job, limit: Duration) -> Sent {
+        let body = match shipment.body(job, |spans, api| self.destination.body(spans, api)) {
             Ok(body) => body,
             Err(NoBody::TooLarge) => return Sent::Whole(413, Verdict::TooLarge),
             Err(NoBody::Unreadable) => return Sent::Unreadable,
@@ -202,7 +212,7 @@ impl CallDelivery {
     }
 
     /// Keeps what an answer says about the destination and about what it has.
-    fn note(&self, shipment: &mut Shipment<'_>, job: &Job, body: &Body, sent: &Sent) {
+    fn note(&self, shipment: &mut Shipment, job: &Job, body: &Body, sent: &Sent) {
         let accepted = match sent {
             Sent::Whole(_, Verdict::Delivered) => shipment.spans(job, |_| true),
             Sent::Settled(results) => shipment.spans(job, |index| results.get(index) == Some(&ObservationResult::Delivered)),

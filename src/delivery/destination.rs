@@ -1,7 +1,7 @@
 //! One Langfuse project: where it is, how to speak to it, and whether it is being left alone. The only module that opens connections to it.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -11,9 +11,10 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use tokio::time::Instant;
 
 use super::answer::{Answer, MAX_ANSWER_BYTES, NoAnswer};
-use super::ingestion_plan::IngestionPlan;
+use super::gzip::Gzip;
+use super::ingestion_plan::{Api, IngestionPlan};
 use super::memory::AcceptedSpans;
-use super::request::Body;
+use super::request::{self, Body, NoBody};
 use super::verdict::Block;
 use crate::export::server_version::{HEALTH_PATH, ServerVersion};
 use crate::secret::Secret;
@@ -78,6 +79,8 @@ pub struct Destination {
     settings: DestinationSettings,
     authorization: HeaderValue,
     http: reqwest::Client,
+    /// `None`: bodies leave as they are.
+    gzip: Option<Mutex<Gzip>>,
     now: fn() -> SystemTime,
     paused: Mutex<Option<Pause>>,
     version: tokio::sync::Mutex<Option<KnownVersion>>,
@@ -114,10 +117,12 @@ impl Destination {
     /// dates in answers.
     pub fn new(settings: DestinationSettings, http: reqwest::Client, among: usize, now: fn() -> SystemTime) -> Self {
         let authorization = basic(&settings);
+        let gzip = (settings.compression == Compression::Gzip).then(Mutex::default);
         Self {
             settings,
             authorization,
             http,
+            gzip,
             now,
             paused: Mutex::new(None),
             version: tokio::sync::Mutex::new(None),
@@ -129,6 +134,15 @@ impl Destination {
     /// What the operator said about it.
     pub fn settings(&self) -> &DestinationSettings {
         &self.settings
+    }
+
+    /// The body that carries these encoded spans, compressed as the operator wants.
+    ///
+    /// # Errors
+    /// As [`request::body`].
+    pub fn body(&self, spans: &[u8], api: Api) -> Result<Body, NoBody> {
+        let mut gzip = self.gzip.as_ref().map(|gzip| gzip.lock().unwrap_or_else(PoisonError::into_inner));
+        request::body(spans, api, gzip.as_deref_mut())
     }
 
     /// Sends a body and reads the whole answer, within the request time-out and `left`.
@@ -236,7 +250,7 @@ impl Destination {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Pause>> {
-        self.paused.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

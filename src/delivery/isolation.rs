@@ -22,7 +22,7 @@ const MAX_BELIEVED: u32 = 2;
 
 impl CallDelivery {
     /// Cuts a lone observation whose size the destination refuses, as long as there is something to cut.
-    pub(super) async fn shrink(&self, shipment: &mut Shipment<'_>, job: Job, status: u16) -> Result<Vec<Job>, Stop> {
+    pub(super) async fn shrink(&self, shipment: &mut Shipment, job: Job, status: u16) -> Result<Vec<Job>, Stop> {
         self.prove_health(shipment, &job, status).await?;
         match shipment.cut(&job) {
             true => Ok(vec![Job::first(job.run, job.api)]),
@@ -31,13 +31,7 @@ impl CallDelivery {
     }
 
     /// Settles a lone observation that the destination refuses.
-    pub(super) async fn give_up(
-        &self,
-        shipment: &mut Shipment<'_>,
-        job: Job,
-        reason: DeadLetterReason,
-        status: u16,
-    ) -> Result<Vec<Job>, Stop> {
+    pub(super) async fn give_up(&self, shipment: &mut Shipment, job: Job, reason: DeadLetterReason, status: u16) -> Result<Vec<Job>, Stop> {
         self.prove_health(shipment, &job, status).await?;
         shipment.settle(job.run, Outcome::DeadLetter { reason, status });
         Ok(Vec::new())
@@ -47,7 +41,7 @@ impl CallDelivery {
     ///
     /// # Errors
     /// If this may be an outage: it says nothing about the content, or nobody knows whether the destination takes anything.
-    pub(super) async fn isolate(&self, shipment: &mut Shipment<'_>, job: Job) -> Result<Vec<Job>, Stop> {
+    pub(super) async fn isolate(&self, shipment: &mut Shipment, job: Job) -> Result<Vec<Job>, Stop> {
         let exhausted = failures::exhausted(&self.destination, job.last, job.attempt);
         if !speaks_of_content(job.last) || self.state.stopped.load(Relaxed) || !self.takes_others(shipment, &job).await {
             return Err(exhausted.into());
@@ -67,7 +61,7 @@ impl CallDelivery {
 
     /// True if the destination takes other things than this job, as far as is known now: what begins as one bad record may be the beginning
     /// of an outage, in which dividing would only cost time.
-    async fn takes_others(&self, shipment: &mut Shipment<'_>, job: &Job) -> bool {
+    async fn takes_others(&self, shipment: &mut Shipment, job: &Job) -> bool {
         let in_a_row = self.state.fruitless.fetch_add(1, Relaxed);
         if !self.state.accepted.load(Relaxed) && in_a_row >= MAX_FRUITLESS {
             return false;
@@ -78,7 +72,7 @@ impl CallDelivery {
 
     /// Makes sure that a destination which refuses a lone observation is able to accept anything at all, so that a proxy that refuses
     /// every request never turns a whole range into dead letters.
-    async fn prove_health(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Stop> {
+    async fn prove_health(&self, shipment: &mut Shipment, job: &Job, refused_with: u16) -> Result<(), Stop> {
         match self.state.healthy.load(Relaxed) {
             true => Ok(()),
             false => self.answer_to_nothing(shipment, job, refused_with).await,
@@ -86,7 +80,7 @@ impl CallDelivery {
     }
 
     /// Sends an empty request, which every destination takes that works.
-    async fn answer_to_nothing(&self, shipment: &mut Shipment<'_>, job: &Job, refused_with: u16) -> Result<(), Stop> {
+    async fn answer_to_nothing(&self, shipment: &mut Shipment, job: &Job, refused_with: u16) -> Result<(), Stop> {
         match self.send(shipment, &Job::first(0..0, job.api), PROBE_TIMEOUT).await {
             Sent::Settled(_) | Sent::Whole(_, Verdict::Delivered) => Ok(()),
             Sent::Whole(status, Verdict::Retry(_)) => Err(failures::exhausted(&self.destination, LastAttempt::Answered(status), 1).into()),

@@ -9,6 +9,7 @@ use super::backoff::MAX_ATTEMPTS;
 use super::batch_answer::ObservationResult;
 use super::ingestion_plan::Api;
 use super::memory::AcceptedSpan;
+use super::request::{Body, NoBody};
 use super::{BatchReport, DeadLetterReason, Outcome, SendStats, Stop};
 use crate::error::Failure;
 use crate::export::batch::Batch;
@@ -61,8 +62,11 @@ impl std::fmt::Display for LastAttempt {
 
 /// One batch on its way.
 #[derive(Debug)]
-pub struct Shipment<'b> {
-    batch: &'b Batch,
+pub struct Shipment {
+    batch: Batch,
+    /// The body of the whole batch since it was made. It holds the same as the encoded observations in less memory, so those are given back
+    /// until the batch has to be divided: what waits for an answer is what memory goes into.
+    whole: Option<Body>,
     /// Observations that were cut for a server that refused their size, by their index in the batch.
     cut: HashMap<usize, Vec<u8>>,
     outcomes: Vec<Outcome>,
@@ -99,21 +103,42 @@ impl Job {
     }
 }
 
-impl<'b> Shipment<'b> {
+impl Shipment {
     /// A batch of which nothing has been sent.
-    pub fn new(batch: &'b Batch) -> Self {
-        Self { batch, cut: HashMap::new(), outcomes: vec![Outcome::Undone; batch.len()], left: None, stats: SendStats::default() }
+    pub fn new(batch: Batch) -> Self {
+        let outcomes = vec![Outcome::Undone; batch.len()];
+        Self { batch, whole: None, cut: HashMap::new(), outcomes, left: None, stats: SendStats::default() }
+    }
+
+    /// The body of a job: the one it went out with before, or what `make` makes of its encoded observations.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn body(&mut self, job: &Job, make: impl FnOnce(&[u8], Api) -> Result<Body, NoBody>) -> Result<Body, NoBody> {
+        let is_whole = job.run == (0..self.batch.len()) && !self.cut.contains_key(&job.run.start);
+        if let Some(body) = self.whole.as_ref().filter(|body| is_whole && body.api == job.api) {
+            return Ok(body.clone());
+        }
+        let body = make(self.bytes(job)?, job.api)?;
+        if is_whole && body.api == Api::Otlp {
+            self.whole = Some(body.clone());
+            self.batch.give_back();
+        }
+        Ok(body)
     }
 
     /// The encoded observations of a job.
-    pub fn bytes(&self, job: &Job) -> &[u8] {
+    fn bytes(&mut self, job: &Job) -> Result<&[u8], NoBody> {
+        if let Some(whole) = self.whole.take_if(|_| !job.run.is_empty()) {
+            self.batch.take_back(whole.spans(self.batch.spans_len()).ok_or(NoBody::Unreadable)?);
+        }
         let cut = self.cut.get(&job.run.start).filter(|_| job.run.len() == 1);
-        cut.map_or_else(|| self.batch.bytes_of(&job.run), Vec::as_slice)
+        Ok(cut.map_or_else(|| self.batch.bytes_of(&job.run), Vec::as_slice))
     }
 
     /// Makes a lone observation about half as large; false if there is nothing left to cut.
     pub fn cut(&mut self, job: &Job) -> bool {
-        let Some(shorter) = cut::halved(self.bytes(job)) else { return false };
+        let Some(shorter) = self.bytes(job).ok().and_then(cut::halved) else { return false };
         self.cut.insert(job.run.start, shorter);
         true
     }
@@ -199,7 +224,7 @@ mod tests {
     fn each_observation_of_an_answer_goes_its_own_way() {
         use ObservationResult::{Delivered, EventsOnly, Refused, Retry};
         let (batch, api) = (batch(7), Api::Batch(BatchDialect::of(None)));
-        let mut shipment = Shipment::new(&batch);
+        let mut shipment = Shipment::new(batch);
         let job = Job { run: 1..7, api, attempt: 1, limit: 5, asked: Some(Duration::from_secs(1)), last: LastAttempt::Answered(500) };
         let jobs = shipment.settle_each(&job, &[Delivered, Retry, Retry, Refused(400), EventsOnly, EventsOnly], Some(Api::Otlp));
         let again = Job { run: 2..4, api, attempt: 2, limit: 5, asked: None, last: PER_EVENT };

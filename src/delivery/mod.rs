@@ -10,6 +10,7 @@ pub mod call;
 pub mod connection;
 pub mod destination;
 pub mod failures;
+pub mod gzip;
 pub mod ingestion_plan;
 mod isolation;
 pub mod job;

@@ -1,11 +1,8 @@
 //! A run of encoded observations → the body of one request of either API, compressed as the operator wants. Pure.
 
-use std::io::Write;
-
 use bytes::Bytes;
-use flate2::write::GzEncoder;
 
-use super::destination::Compression;
+use super::gzip::{self, Gzip};
 use super::ingestion_plan::Api;
 use crate::export::ingestion::{self, Fit, ObservationEvents};
 use crate::export::otlp;
@@ -28,6 +25,18 @@ pub struct Body {
     pub events: Vec<ObservationEvents>,
 }
 
+impl Body {
+    /// The encoded spans that an OTLP body carries: the last `length` of its bytes before compression.
+    pub fn spans(&self, length: usize) -> Option<Vec<u8>> {
+        let mut raw = match self.encoding {
+            Some(_) => gzip::unpack(&self.wire, self.raw_len)?,
+            None => self.wire.to_vec(),
+        };
+        raw.drain(..raw.len().checked_sub(length)?);
+        Some(raw)
+    }
+}
+
 /// Why there is no body for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBody {
@@ -37,13 +46,13 @@ pub enum NoBody {
     Unreadable,
 }
 
-/// The body that carries these encoded spans.
+/// The body that carries these encoded spans, through `gzip` where the operator wants it compressed.
 ///
 /// # Errors
 /// [`NoBody`]; never for OTLP, whose batches are of the right size already.
-pub fn body(spans: &[u8], api: Api, compression: Compression) -> Result<Body, NoBody> {
+pub fn body(spans: &[u8], api: Api, gzip: Option<&mut Gzip>) -> Result<Body, NoBody> {
     match api {
-        Api::Otlp => Ok(otlp_body(spans, compression)),
+        Api::Otlp => Ok(otlp_body(spans, gzip)),
         Api::Batch(dialect) => {
             let request = ingestion::events(spans, dialect).map_err(|_| NoBody::Unreadable)?;
             if request.fit() != Fit::Send {
@@ -56,22 +65,14 @@ pub fn body(spans: &[u8], api: Api, compression: Compression) -> Result<Body, No
     }
 }
 
-fn otlp_body(spans: &[u8], compression: Compression) -> Body {
+fn otlp_body(spans: &[u8], gzip: Option<&mut Gzip>) -> Body {
     let prefix = otlp::body_prefix(spans.len());
     let raw_len = prefix.len() + spans.len();
-    let (wire, encoding) = match compression {
-        Compression::None => ([prefix.as_slice(), spans].concat(), None),
-        Compression::Gzip => (gzip(&prefix, spans), Some("gzip")),
+    let (wire, encoding) = match gzip {
+        None => ([prefix.as_slice(), spans].concat(), None),
+        Some(gzip) => (gzip.pack(&[&prefix, spans]), Some("gzip")),
     };
     Body { api: Api::Otlp, wire: wire.into(), raw_len, encoding, events: Vec::new() }
-}
-
-fn gzip(prefix: &[u8], spans: &[u8]) -> Vec<u8> {
-    // Logs compress to a third or less; a vector grows if they do not.
-    let mut encoder = GzEncoder::new(Vec::with_capacity(spans.len() / 3 + 256), flate2::Compression::fast());
-    // Writing into memory cannot fail; what was written before an impossible error is a cut stream that the server refuses.
-    let _ = encoder.write_all(prefix).and_then(|()| encoder.write_all(spans));
-    encoder.finish().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -83,8 +84,8 @@ mod tests {
     #[test]
     fn both_forms_carry_the_same_bytes_and_the_exact_length() {
         let spans = vec![7; 5000];
-        let plain = body(&spans, Api::Otlp, Compression::None).unwrap();
-        let packed = body(&spans, Api::Otlp, Compression::Gzip).unwrap();
+        let plain = body(&spans, Api::Otlp, None).unwrap();
+        let packed = body(&spans, Api::Otlp, Some(&mut Gzip::default())).unwrap();
         let mut unpacked = Vec::new();
         flate2::read::GzDecoder::new(packed.wire.as_ref()).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, plain.wire);
@@ -95,8 +96,8 @@ mod tests {
 
     #[test]
     fn the_batch_api_gets_bare_json_whatever_the_operator_wants_of_otlp() {
-        let empty = body(&[], Api::Batch(BatchDialect::of(None)), Compression::Gzip).unwrap();
+        let empty = body(&[], Api::Batch(BatchDialect::of(None)), Some(&mut Gzip::default())).unwrap();
         assert_eq!((empty.wire.as_ref(), empty.encoding), (br#"{"batch":[]}"#.as_slice(), None));
-        assert_eq!(body(&[7, 7], Api::Batch(BatchDialect::of(None)), Compression::Gzip).unwrap_err(), NoBody::Unreadable);
+        assert_eq!(body(&[7, 7], Api::Batch(BatchDialect::of(None)), Some(&mut Gzip::default())).unwrap_err(), NoBody::Unreadable);
     }
 }

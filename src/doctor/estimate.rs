@@ -47,7 +47,7 @@ pub struct Plan {
 impl Default for Plan {
     /// Those of the `s.yaml` that comes with this program.
     fn default() -> Self {
-        Self { cpu: 0.1, memory: 256.0, disk: 512.0, interval: 60.0, region: None }
+        Self { cpu: 0.1, memory: 128.0, disk: 512.0, interval: 60.0, region: None }
     }
 }
 
@@ -214,8 +214,8 @@ mod tests {
         let fact = |check: usize, name: &str| checks[check].facts[name].clone();
         assert_eq!((fact(0, "observationsPerDay"), fact(0, "recordsPerDay")), (1440.into(), 2880.into()));
         assert_eq!((fact(1, "unitsPerMonth"), fact(1, "tracesPerMonth")), ((30 * (1440 + 720)).into(), (30 * 720).into()));
-        // 144 calls a day of 0.2 s wait and 20 records of 10 µs on a tenth of a core; 0.1 + 0.0375 + 0.025 CU a second.
-        let expected = 144.0 * 30.0 * (0.0075 + 0.202 * 0.1625);
+        // 144 calls a day of 0.2 s wait and 20 records of 10 µs on a tenth of a core; 0.1 + 0.01875 + 0.025 CU a second.
+        let expected = 144.0 * 30.0 * (0.0075 + 0.202 * 0.14375);
         assert_eq!((fact(2, "callsPerMonth"), fact(2, "cuPerMonth")), (4320.into(), whole(expected).into()));
         assert_eq!((fact(2, "currency"), fact(2, "costPerMonth")), ("CNY".into(), 0.02.into()));
         assert!(checks[2].what.contains("at 0.00011 a CU"), "{}", checks[2].what);

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub trait Answer: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    connections: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -51,13 +53,19 @@ impl Server {
     pub async fn start(port: u16, answer: Arc<dyn Answer>) -> std::io::Result<Self> {
         let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        let accepting = tokio::spawn(accept(listener, answer));
-        Ok(Self { address, accepting })
+        let connections = Arc::new(AtomicUsize::new(0));
+        let accepting = tokio::spawn(accept(listener, answer, connections.clone()));
+        Ok(Self { address, connections, accepting })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many connections it has accepted so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Relaxed)
     }
 }
 
@@ -67,11 +75,12 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: TcpListener, answer: Arc<dyn Answer>) {
+async fn accept(listener: TcpListener, answer: Arc<dyn Answer>, accepted_so_far: Arc<AtomicUsize>) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                accepted_so_far.fetch_add(1, Relaxed);
                 connections.spawn(serve(stream, answer.clone()));
             },
             Some(_) = connections.join_next() => {}

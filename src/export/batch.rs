@@ -79,6 +79,21 @@ impl Batch {
         &self.sources
     }
 
+    /// How many bytes the encoded observations have, also while they are given back.
+    pub fn spans_len(&self) -> usize {
+        self.ends.last().copied().unwrap_or_default()
+    }
+
+    /// Gives the memory of the encoded observations back, where something else holds them.
+    pub fn give_back(&mut self) {
+        self.bytes = Vec::new();
+    }
+
+    /// Takes the same encoded observations again.
+    pub fn take_back(&mut self, spans: Vec<u8>) {
+        self.bytes = spans;
+    }
+
     /// The encoded bytes of some neighbours. Indices beyond the end count as the end.
     pub fn bytes_of(&self, range: &Range<usize>) -> &[u8] {
         let end_of =

@@ -12,7 +12,6 @@ use sls_to_langfuse::config::{self, Files, Variables};
 use sls_to_langfuse::convert::{Converter, Fate};
 use sls_to_langfuse::delivery::answer::Answer;
 use sls_to_langfuse::delivery::batch_answer::{BatchVerdict, batch_verdict};
-use sls_to_langfuse::delivery::destination::Compression;
 use sls_to_langfuse::delivery::ingestion_plan::Api;
 use sls_to_langfuse::delivery::request::{self, Body};
 use sls_to_langfuse::delivery::verdict::{Verdict, verdict};
@@ -130,7 +129,7 @@ fn observed(record: &LogRecord<'_>) {
     assert_eq!(bytes, again.bytes_of(&(0..again.len())), "the same record gives the same bytes");
     for dialect in [None, Some("3.50.0")].map(|version| BatchDialect::of(version.and_then(ServerVersion::parse))) {
         // Too large for one request is an answer too.
-        match request::body(bytes, Api::Batch(dialect), Compression::None) {
+        match request::body(bytes, Api::Batch(dialect), None) {
             Ok(Body { wire, .. }) => drop(serde_json::from_slice::<serde::de::IgnoredAny>(&wire).expect("a batch is JSON")),
             Err(error) => assert_eq!(error, request::NoBody::TooLarge, "what was encoded reads back"),
         }
@@ -184,7 +183,7 @@ fn sent() -> &'static Body {
             converter.convert(&LogRecord { time: time(), fields }, Position { group: None, index: 0, received: None });
         }
         let batch = only(converter);
-        request::body(batch.bytes_of(&(0..batch.len())), Api::Batch(BatchDialect::of(None)), Compression::None).expect("it fits")
+        request::body(batch.bytes_of(&(0..batch.len())), Api::Batch(BatchDialect::of(None)), None).expect("it fits")
     })
 }
 

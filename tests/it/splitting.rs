@@ -4,8 +4,10 @@ use std::collections::{HashSet, VecDeque};
 
 use proptest::prelude::*;
 use sls_to_langfuse::convert::Converter;
+use sls_to_langfuse::delivery::gzip::Gzip;
 use sls_to_langfuse::delivery::ingestion_plan::Api;
 use sls_to_langfuse::delivery::job::{Job, Shipment};
+use sls_to_langfuse::delivery::request;
 use sls_to_langfuse::export::batch::{Batch, MAX_REQUEST_BYTES, MAX_REQUEST_OBSERVATIONS, Source};
 use sls_to_langfuse::export::otlp;
 use sls_to_langfuse::judge::Judge;
@@ -57,18 +59,21 @@ proptest! {
     fn halving_until_it_fits_covers_every_observation_once_and_in_order(
         sizes in proptest::collection::vec(0..400usize, 0..200), limit in 1..3000usize,
     ) {
-        let batch = batch(&sizes);
-        let shipment = Shipment::new(&batch);
+        let (mut shipment, mut gzip) = (Shipment::new(batch(&sizes)), Gzip::default());
         let (mut jobs, mut sent) = (VecDeque::from([Job::first(0..sizes.len(), Api::Otlp)]), Vec::new());
         while let Some(job) = jobs.pop_front() {
-            let bytes = shipment.bytes(&job);
-            if bytes.len() > limit && job.run.len() > 1 {
+            let expected: Vec<u8> = job.run.clone().flat_map(|index| vec![index as u8; sizes[index]]).collect();
+            // Each is sent twice, as after a failure.
+            for _ in 0..2 {
+                let body = shipment.body(&job, |spans, api| request::body(spans, api, Some(&mut gzip))).unwrap();
+                prop_assert_eq!(body.spans(expected.len()), Some(expected.clone()));
+                prop_assert_eq!(body.raw_len, otlp::body_len(expected.len()));
+            }
+            if expected.len() > limit && job.run.len() > 1 {
                 job.halves().into_iter().rev().for_each(|half| jobs.push_front(half));
                 continue;
             }
-            prop_assert!(bytes.len() <= limit || job.run.len() == 1);
-            let expected: Vec<u8> = job.run.clone().flat_map(|index| vec![index as u8; sizes[index]]).collect();
-            prop_assert_eq!(bytes, expected);
+            prop_assert!(expected.len() <= limit || job.run.len() == 1);
             sent.extend(job.run);
         }
         prop_assert_eq!(sent, (0..sizes.len()).collect::<Vec<_>>());

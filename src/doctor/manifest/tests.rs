@@ -9,7 +9,7 @@ use super::*;
 
 fn props() -> Value {
     json!({
-        "region": "cn-hangzhou", "functionName": "f", "runtime": "custom.debian12", "code": "./dist", "cpu": 0.1, "memorySize": 256,
+        "region": "cn-hangzhou", "functionName": "f", "runtime": "custom.debian12", "code": "./dist", "cpu": 0.1, "memorySize": 128,
         "diskSize": 512, "timeout": 120, "instanceConcurrency": 4, "internetAccess": true, "role": "acs:ram::1:role/f",
         "customRuntimeConfig": {"command": ["/code/bootstrap"], "port": 9000},
         "environmentVariables": {"LANGFUSE_HOST": "${env('LANGFUSE_HOST')}"},
@@ -57,7 +57,7 @@ fn a_good_manifest_is_well_in_everything() {
 #[test]
 fn what_is_reckoned_with_is_what_the_manifest_of_this_program_says() {
     let text = include_str!("../../../s.yaml");
-    for wanted in ["cpu: 0.1", "memorySize: 256", "triggerInterval: 60"] {
+    for wanted in ["cpu: 0.1", "memorySize: 128", "triggerInterval: 60"] {
         assert!(text.contains(wanted), "Plan::default is that of s.yaml: {wanted}");
     }
 }

@@ -61,6 +61,11 @@ impl LangfuseEmulator {
         self.server.address()
     }
 
+    /// How many connections it has accepted so far.
+    pub fn connections(&self) -> usize {
+        self.server.connections()
+    }
+
     /// `http://127.0.0.1:port`, no trailing slash.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address())

@@ -120,6 +120,11 @@ impl SlsEmulator {
         self.server.address()
     }
 
+    /// How many connections it has accepted so far.
+    pub fn connections(&self) -> usize {
+        self.server.connections()
+    }
+
     /// The address as the endpoint of an event or setting: `http://127.0.0.1:<port>`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address())
