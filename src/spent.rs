@@ -14,6 +14,10 @@ use crate::trace::prices::PriceBook;
 /// stays below four kilobytes, so that an index which reads sixteen sees all of it.
 const MAX_MODELS: usize = 16;
 
+/// Tokens of one call above which the figure is none: ten times the largest context that is sold. What stands there is something else, a telephone
+/// number perhaps, and a sum of one call would repeat it.
+const MAX_TOKENS: u64 = 100_000_000;
+
 /// The name of all models that are not named: unknown ones, none, and those beyond the sixteenth.
 pub const OTHER: &str = "other";
 
@@ -81,7 +85,7 @@ impl Spent {
     /// What the call behind an observation used; `None` where it has neither a model nor tokens, as that of a tool, or where another
     /// observation counts them.
     pub fn of(observation: &Observation<'_>, names: &PriceBook) -> Option<Self> {
-        let usage = observation.usage.as_ref();
+        let usage = observation.usage.as_ref().filter(|usage| usage.total <= MAX_TOKENS);
         if usage.is_none() && observation.model.is_none() {
             return None;
         }
@@ -94,7 +98,7 @@ impl Spent {
             input: of_side("input"),
             output: of_side("output"),
             total: usage.map_or(0, |usage| usage.total),
-            cost: observation.cost.as_ref().map(|cost| Usd::of(cost.total)),
+            cost: observation.cost.as_ref().filter(|_| usage.is_some()).map(|cost| Usd::of(cost.total)),
         })
     }
 }
