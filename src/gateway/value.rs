@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::unescape::unescaped;
+use super::unescape::{decoded, minimal};
 
 /// The largest count that is believed. Beyond 2^53 the gateway's own arithmetic has lost precision, and no call has a billion tokens.
 const MAX_COUNT: f64 = 1e12;
@@ -44,13 +44,21 @@ pub enum Value<'a> {
 
 /// True for the ways in which the gateway writes that there is no value (`reference/gateway-logs.md` §10).
 pub fn is_marker(text: &str) -> bool {
-    matches!(text.trim(), "" | "-" | "<nil>" | "null")
+    // Nearly every value begins with a byte that none of them begins with.
+    let none_begins = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'-' | b'<' | b'n');
+    !text.as_bytes().first().is_some_and(none_begins) && matches!(text.trim(), "" | "-" | "<nil>" | "null")
+}
+
+/// Logged bytes as text; what is not UTF-8 in them is replaced. The reader that replaces goes byte by byte, so nearly all texts, which are
+/// whole, only pass a check that goes by vectors: Chinese ten times as fast as that of the standard library, and a tenth of all the time.
+pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    simdutf8::basic::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 impl<'a> Value<'a> {
     /// The value of a field, if it has one.
     pub fn of_field(field: Option<&'a [u8]>) -> Option<Self> {
-        let value = Self::Text(String::from_utf8_lossy(field?));
+        let value = Self::Text(text_of(field?));
         (!value.is_absent()).then_some(value)
     }
 
@@ -77,13 +85,42 @@ impl<'a> Value<'a> {
 
     /// The JSON object or array that the value is, or holds as text. `None` for anything else, and for one nested too deeply.
     pub fn json(&self) -> Option<Cow<'a, str>> {
-        let text = self.text().filter(|text| is_structured(text))?;
-        (!nests_too_deeply(&text) && serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok()).then_some(text)
+        let text = self.structured_text()?;
+        let is_json = || self.is_structure() || serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+        (!nests_too_deeply(&text) && is_json()).then_some(text)
     }
 
     /// True for a structure that is nested deeper than can be sent as one.
     pub fn is_too_deep(&self) -> bool {
-        self.text().is_some_and(|text| is_structured(&text) && nests_too_deeply(&text))
+        self.structured_text().is_some_and(|text| nests_too_deeply(&text))
+    }
+
+    /// True for an object or array of `ai_log`, which is JSON as its reader found it.
+    pub fn is_structure(&self) -> bool {
+        matches!(self, Self::Json(json) if json.starts_with(['{', '[']))
+    }
+
+    /// The value as text, if it begins like a structure.
+    fn structured_text(&self) -> Option<Cow<'a, str>> {
+        // Looked at before a long text is decoded: one that begins with a plain character is none.
+        let begin = match self {
+            Self::Text(text) => text.as_bytes().first(),
+            Self::Json(json) => json.strip_prefix('"').unwrap_or(json).as_bytes().first(),
+        };
+        if begin.is_some_and(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'[' | b'\\')) {
+            return None;
+        }
+        self.text().filter(|text| is_structured(text))
+    }
+
+    /// The inside of a JSON string with the escapes that JSON demands, if it certainly is the whole text that somebody said: no marker,
+    /// no structure, and nothing cut out. `None` says nothing: look at [`Value::text`].
+    pub fn quoted(&self) -> Option<Cow<'a, str>> {
+        let Self::Json(json) = self else { return None };
+        let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+        let is_doubtful = |character: char| character.is_whitespace() || matches!(character, '\\' | '{' | '[' | '-' | '<');
+        let is_plain = !inner.is_empty() && !inner.starts_with(is_doubtful) && !inner.starts_with("null");
+        minimal(is_plain.then_some(inner)?).filter(|text| !text.contains(SEAM))
     }
 
     /// How much of the value is there.
@@ -116,6 +153,10 @@ fn is_structured(text: &str) -> bool {
 }
 
 fn nests_too_deeply(json: &str) -> bool {
+    // What has no more brackets in all cannot be nested deeper, and counting them takes a tenth of the time that following them takes.
+    if opening_brackets(json) <= MAX_DEPTH {
+        return false;
+    }
     let (mut depth, mut in_text, mut escaped) = (0usize, false, false);
     json.bytes().any(|byte| {
         match byte {
@@ -130,14 +171,13 @@ fn nests_too_deeply(json: &str) -> bool {
     })
 }
 
+fn opening_brackets(json: &str) -> usize {
+    json.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count()
+}
+
 /// The text of a JSON string, borrowed where nothing is escaped.
 fn json_string(json: &str) -> Option<Cow<'_, str>> {
-    let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-    if !inner.contains('\\') {
-        return Some(Cow::Borrowed(inner));
-    }
-    // Lone halves of surrogate pairs are no text for a strict reader; unescaping replaces them.
-    serde_json::from_str(json).or_else(|_| serde_json::from_str(&unescaped(Cow::Borrowed(json)))).ok().map(Cow::Owned)
+    decoded(json.strip_prefix('"')?.strip_suffix('"')?)
 }
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked first")]
@@ -196,6 +236,29 @@ mod tests {
         assert_eq!(Value::Json(r#""a\nb\u003c""#).text().unwrap(), "a\nb<");
         assert_eq!(Value::Json(r#"["x"]"#).text().unwrap(), r#"["x"]"#);
         assert_eq!(Value::Json(r#""half \ud83d pair""#).text().unwrap(), "half \u{fffd} pair");
+    }
+
+    #[test]
+    fn only_what_certainly_is_a_text_stays_quoted() {
+        assert_eq!(Value::Json(r#""a \"b\" \u003c""#).quoted().unwrap(), r#"a \"b\" <"#);
+        assert_eq!(Value::Json(r#""你好""#).quoted().unwrap(), "你好");
+        for other in [
+            r#""""#,
+            r#""-""#,
+            r#"" x""#,
+            r#""null ""#,
+            r#""null\n""#,
+            r#""[1]""#,
+            r#""{""#,
+            r#""\u005b1]""#,
+            r#""a [truncated] b""#,
+            "7",
+            "[]",
+        ] {
+            assert_eq!(Value::Json(other).quoted(), None, "{other}");
+        }
+        assert_eq!(text("plain").quoted(), None);
+        assert_eq!(Value::Json(r#""a\u0020[truncated]\u0020b""#).quoted(), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! look like a fact in every sum; and a sent cost has always a total, since Langfuse adds none up beside cached or reasoning tokens
 //! (`reference/langfuse.md` §6).
 
+use std::fmt::Write;
+
 use super::Level;
 use super::prices::{Currency, Price, PriceBook, Tier, is_priced_by_langfuse};
 use super::usage::Usage;
@@ -66,9 +68,10 @@ pub fn is_unpriced(charge: &Charge<'_>) -> bool {
 
 /// Nothing is charged for an answer from the gateway's cache, nor for a call that was refused or failed before it used a token.
 fn is_free(call: &GatewayCall<'_>, charge: &Charge<'_>) -> bool {
-    let text = |value: Option<Value<'_>>| value.and_then(|value| value.text().map(|text| text.into_owned())).unwrap_or_default();
-    let model = text(call.either(call.envelope.model, &call.ai.model));
-    let from_cache = model == "from-cache" || text(call.ai.cache_status.clone()).eq_ignore_ascii_case("hit");
+    let model = call.either(call.envelope.model, &call.ai.model);
+    let model = model.as_ref().and_then(Value::text).unwrap_or_default();
+    let is_hit = |status: &Value<'_>| status.text().is_some_and(|status| status.eq_ignore_ascii_case("hit"));
+    let from_cache = model == "from-cache" || call.ai.cache_status.as_ref().is_some_and(is_hit);
     let refused = charge.level != Level::Default || model == "from-security-guard";
     from_cache || (refused && charge.usage.is_some_and(|usage| usage.total == 0))
 }
@@ -85,10 +88,7 @@ impl Cost {
     pub fn of(usage: &Usage, price: &Price, cny_per_usd: f64, start_ms: i64) -> Option<Self> {
         let rates = Rates::of(usage, price)?;
         let factor = price.off_peak.as_ref().map_or(1.0, |off_peak| off_peak.factor_at(start_ms));
-        let (per_usd, currency) = match price.currency {
-            Currency::Cny => (cny_per_usd, format!("CNY at {cny_per_usd}")),
-            Currency::Usd => (1.0, "USD".to_owned()),
-        };
+        let (per_usd, source) = paid_in(price, cny_per_usd);
         let amount = |tokens: u64, rate: f64| rounded(tokens as f64 * rate * factor / UNIT_TOKENS / per_usd);
         let buckets: Vec<_> = usage
             .buckets
@@ -96,7 +96,24 @@ impl Cost {
             .map(|(name, tokens)| Some((*name, if *tokens == 0 { 0.0 } else { amount(*tokens, rates.rate(name)?) })))
             .collect::<Option<_>>()?;
         let total = rounded(buckets.iter().map(|(_, amount)| amount).sum());
-        (0.0..MAX_COST).contains(&total).then(|| Self { buckets, total, source: Some(format!("{}, {currency}", price.origin)) })
+        (0.0..MAX_COST).contains(&total).then_some(Self { buckets, total, source: Some(source) })
+    }
+}
+
+/// How much of a price's currency one USD is, and the words for price and rate.
+fn paid_in(price: &Price, cny_per_usd: f64) -> (f64, String) {
+    let mut source = String::with_capacity(price.origin.len() + 24);
+    source.push_str(&price.origin);
+    match price.currency {
+        Currency::Cny => {
+            // Writing into a text cannot fail.
+            let _ = write!(source, ", CNY at {cny_per_usd}");
+            (cny_per_usd, source)
+        }
+        Currency::Usd => {
+            source.push_str(", USD");
+            (1.0, source)
+        }
     }
 }
 

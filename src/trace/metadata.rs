@@ -1,7 +1,6 @@
 //! What people filter on: the gateway's own words under the gateway's own names (`design.md` decision 10), bounded. Pure.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::attributes::Attributes;
 use super::bounds::MAX_ATTRIBUTE_CHARS;
@@ -9,11 +8,12 @@ use super::ids::Identity;
 use super::marks::Marks;
 use super::ownership::Place;
 use super::settings::JoinUsage;
-use super::time;
+use super::time::Times;
 use super::usage::{self, Usage};
 use crate::gateway::ai_log::Reading;
 use crate::gateway::envelope::Raw;
 use crate::gateway::unescape::unescaped;
+use crate::gateway::value::text_of;
 use crate::gateway::{GatewayCall, Value};
 
 /// The longest value. Bytes. Langfuse shows the first 200 characters in lists; a kilobyte and a half keeps whole URLs and error texts.
@@ -24,6 +24,9 @@ pub const MAX_KEY_BYTES: usize = 120;
 
 /// How many unknown fields are kept. A gateway configured by hand has a handful.
 const MAX_UNKNOWN: usize = 40;
+
+/// Room for what most calls carry.
+const USUAL: usize = 32;
 
 /// Names that the server uses itself, and such as make it show another framework's data.
 const RESERVED: [&str; 5] = ["attributes", "resourceAttributes", "scope", "langgraph_step", "ls_provider"];
@@ -41,6 +44,8 @@ pub struct Findings<'u> {
     pub identity: Identity,
     /// Where it stands.
     pub place: Place,
+    /// When it was.
+    pub times: Times,
     /// Its tokens.
     pub usage: Option<&'u Usage>,
     /// What becomes of them when joined.
@@ -55,7 +60,7 @@ pub struct Findings<'u> {
 
 /// The metadata of a call. What the operator named goes before what the gateway would have said under that key.
 pub fn metadata<'a>(attributes: Attributes<'_, 'a>, findings: Findings<'_>) -> Metadata<'a> {
-    let (call, mut metadata) = (attributes.call, Collected::default());
+    let (call, mut metadata) = (attributes.call, Collected(Vec::with_capacity(USUAL)));
     for (key, text) in attributes.metadata() {
         metadata.put(Cow::Borrowed(key), Some(Value::Text(text)));
     }
@@ -122,7 +127,7 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
     let is_shown = model.as_ref().and_then(Value::text).as_deref() == findings.model;
     metadata.put(Cow::Borrowed("ai_log"), Some(Value::Text(Cow::Borrowed(call.unread))));
     metadata.put(Cow::Borrowed("model"), model.filter(|_| !is_shown));
-    metadata.put(Cow::Borrowed("start_time"), Value::of_field(envelope.start_time).filter(|start| !time::is_moment(start)));
+    metadata.put(Cow::Borrowed("start_time"), Value::of_field(envelope.start_time).filter(|_| !findings.times.is_start_logged));
     let durations = [
         ("duration", Value::of_field(envelope.duration)),
         ("llm_first_token_duration", ai.llm_first_token_duration.clone()),
@@ -139,16 +144,24 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
 /// Fields that nobody here knows, by name: an operator's own attributes. Verdicts of content safety stand before them and are never left
 /// out. Returns how many were.
 fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize {
-    let outside =
-        call.envelope.others.iter().map(|field| (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value))));
-    let mut all: BTreeMap<Cow<'a, str>, Value<'a>> = outside.collect();
-    for (name, value) in call.ai.others.iter().filter(|(_, value)| !value.is_absent()) {
-        all.insert(name.clone(), value.clone());
-    }
-    all.retain(|_, value| !value.is_absent());
-    let (verdicts, unknown): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| name.starts_with("safec"));
-    let dropped = verdicts.len().saturating_sub(MAX_UNKNOWN) + unknown.len().saturating_sub(MAX_UNKNOWN);
-    for (name, value) in verdicts.into_iter().take(MAX_UNKNOWN).chain(unknown.into_iter().take(MAX_UNKNOWN)) {
+    let outside = call.envelope.others.iter().map(|field| (text_of(field.key), Value::Text(text_of(field.value))));
+    let inside = call.ai.others.iter().filter(|(_, value)| !value.is_absent()).cloned();
+    let mut all: Vec<(Cow<'a, str>, Value<'a>)> = outside.chain(inside).collect();
+    let rank = |name: &str| !name.starts_with("safec");
+    all.sort_by(|(one, _), (other, _)| (rank(one), one).cmp(&(rank(other), other)));
+    // Of equal names the last one counts.
+    all.dedup_by(|later, earlier| {
+        let is_same = later.0 == earlier.0;
+        if is_same {
+            std::mem::swap(later, earlier);
+        }
+        is_same
+    });
+    all.retain(|(_, value)| !value.is_absent());
+    let verdicts = all.partition_point(|(name, _)| !rank(name));
+    let dropped = verdicts.saturating_sub(MAX_UNKNOWN) + (all.len() - verdicts).saturating_sub(MAX_UNKNOWN);
+    let is_kept = |index: usize| index < MAX_UNKNOWN.min(verdicts) || (verdicts..verdicts + MAX_UNKNOWN).contains(&index);
+    for (_, (name, value)) in all.into_iter().enumerate().filter(|(index, _)| is_kept(*index)) {
         metadata.put(unreserved(name), Some(value));
     }
     dropped
@@ -198,12 +211,11 @@ fn ours(call: &GatewayCall<'_>, findings: Findings<'_>, dropped: usize) -> Marks
 }
 
 /// Metadata in the making: no key twice, no absent value, nothing too long.
-#[derive(Default)]
 struct Collected<'a>(Metadata<'a>);
 
 impl<'a> Collected<'a> {
     fn put(&mut self, key: Cow<'a, str>, value: Option<Value<'a>>) {
-        let Some(text) = value.filter(|value| !value.is_absent()).and_then(|value| shown(&value)) else { return };
+        let Some(text) = value.and_then(|value| shown(&value)) else { return };
         let key = bounded(key, MAX_KEY_BYTES);
         if !key.is_empty() && !self.0.iter().any(|(known, _)| *known == key) {
             self.0.push((key, bounded(text, MAX_VALUE_BYTES)));
@@ -211,8 +223,10 @@ impl<'a> Collected<'a> {
     }
 }
 
+/// The value as it is shown; `None` if it is absent.
 fn shown<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
     match value.json() {
+        Some(_) if value.is_absent() => None,
         Some(json) => Some(unescaped(json)),
         None => value.text(),
     }
