@@ -141,7 +141,8 @@ impl Piece {
     }
 }
 
-fn of_group(group: Option<u64>, view: GroupView<'_>) -> impl Iterator<Item = (Position, Option<LogRecord<'_>>)> {
+/// The records of a log group with their positions; `None` stands for one that is damaged.
+pub fn of_group(group: Option<u64>, view: GroupView<'_>) -> impl Iterator<Item = (Position, Option<LogRecord<'_>>)> {
     let received = view.received();
     numbered(view.records().map(Result::ok)).map(move |(index, record)| (Position { group, index, received }, record))
 }

@@ -1,0 +1,102 @@
+//! The least that any program must do with the same bytes: unpack the page, look at every field and check its text, read `ai_log` once,
+//! write the bytes that leave, and compress them. It decides nothing and understands nothing.
+
+use serde::de::IgnoredAny;
+use sls_to_langfuse::delivery::destination::Compression;
+use sls_to_langfuse::delivery::ingestion_plan::Api;
+use sls_to_langfuse::delivery::request;
+use sls_to_langfuse::export::batch::Batch;
+use sls_to_langfuse::sls::protobuf::{Fields, Wire};
+
+use crate::corpus::Packed;
+use crate::ours::Sent;
+
+/// The floor, with its buffers.
+pub struct Floor<'b> {
+    /// What leaves, as it leaves.
+    batches: &'b [Batch],
+    page: Vec<u8>,
+    spans: Vec<u8>,
+}
+
+impl<'b> Floor<'b> {
+    pub fn new(batches: &'b [Batch]) -> Self {
+        Self { batches, page: Vec::new(), spans: Vec::new() }
+    }
+
+    pub fn run(&mut self, pages: &[Packed], compression: Compression) -> Sent {
+        let (mut sent, mut at) = (Sent::default(), Spans { batches: self.batches, batch: 0, span: 0 });
+        for page in pages {
+            self.page.resize(usize::try_from(page.raw_size).unwrap_or_default(), 0);
+            if lz4_flex::block::decompress_into(&page.body, &mut self.page).is_err() {
+                continue;
+            }
+            for log in parts(&self.page, 1).flat_map(|group| parts(group, 1)) {
+                look(log);
+                let Some(span) = at.next() else { continue };
+                self.spans.extend_from_slice(span);
+                if at.is_at_the_end_of_a_batch() {
+                    sent.add(&self.spans, compression);
+                    self.spans.clear();
+                }
+            }
+        }
+        sent
+    }
+}
+
+/// Every field as text, `ai_log` as JSON besides. The fastest reader of those that were tried, for 3 kB of `ai_log`: serde_json 0.8 µs
+/// for one pass that checks everything; simd-json 1.1 µs; sonic-rs 1.1 µs; hifijson 6.3 µs.
+fn look(log: &[u8]) {
+    for content in parts(log, 2) {
+        let (mut key, mut value) = ("", "");
+        for field in Fields::of(content) {
+            match field {
+                Ok((1, Wire::Bytes(bytes))) => key = std::str::from_utf8(bytes).unwrap_or_default(),
+                Ok((2, Wire::Bytes(bytes))) => value = std::str::from_utf8(bytes).unwrap_or_default(),
+                _ => {}
+            }
+        }
+        if key == "ai_log" {
+            std::hint::black_box(serde_json::from_str::<IgnoredAny>(value).is_ok());
+        }
+        std::hint::black_box(value);
+    }
+}
+
+fn parts(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
+    Fields::of(message).filter_map(move |field| match field {
+        Ok((of, Wire::Bytes(bytes))) if of == number => Some(bytes),
+        _ => None,
+    })
+}
+
+/// The spans of all batches, one after the other.
+struct Spans<'b> {
+    batches: &'b [Batch],
+    batch: usize,
+    span: usize,
+}
+
+impl<'b> Spans<'b> {
+    fn next(&mut self) -> Option<&'b [u8]> {
+        if self.is_at_the_end_of_a_batch() {
+            (self.batch, self.span) = (self.batch + 1, 0);
+        }
+        self.span += 1;
+        Some(self.batches.get(self.batch)?.bytes_of(&(self.span - 1..self.span)))
+    }
+
+    fn is_at_the_end_of_a_batch(&self) -> bool {
+        self.batches.get(self.batch).is_some_and(|batch| self.span == batch.len())
+    }
+}
+
+impl Sent {
+    /// Makes the request that the program would make.
+    pub fn add(&mut self, spans: &[u8], compression: Compression) {
+        let Ok(body) = request::body(spans, Api::Otlp, compression) else { return };
+        self.wire += body.wire.len();
+        self.raw += body.raw_len;
+    }
+}
