@@ -15,7 +15,7 @@ const FIRST_SECOND: u32 = 1_772_417_400;
 /// How the texts of prompts and answers compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Texture {
-    /// To a quarter or less: few phrases that come again and again, as of agents that repeat their instructions.
+    /// To about a quarter, as prose does: some phrases that come again and again, and a thousand words in any order between them.
     Well,
     /// Hardly: words that never come again, as of codes, keys and measurements.
     Badly,
@@ -31,7 +31,6 @@ pub struct Packed {
 
 /// Pages of one texture.
 pub struct Corpus {
-    pub texture: Texture,
     pub pages: Vec<Packed>,
     /// Records in all pages.
     pub records: usize,
@@ -41,16 +40,19 @@ pub struct Corpus {
 
 impl Corpus {
     pub fn new(texture: Texture, pages: usize) -> Self {
-        let mut gateway = Gateway { random: Rng::with_seed(20_261_120), texture, made: 0 };
+        let mut gateway = Gateway { random: Rng::with_seed(20_261_120), texture, words: Vec::new(), made: 0 };
+        gateway.words = (0..1000).map(|_| gateway.word()).collect();
         let pages: Vec<_> = (0..pages).map(|_| gateway.page()).collect();
         let raw_bytes = pages.iter().map(|page| page.raw_size).sum();
-        Self { texture, records: pages.len() * PAGE, pages, raw_bytes }
+        Self { records: pages.len() * PAGE, pages, raw_bytes }
     }
 }
 
 struct Gateway {
     random: Rng,
     texture: Texture,
+    /// Known words.
+    words: Vec<String>,
     made: u32,
 }
 
@@ -149,7 +151,7 @@ impl Gateway {
     fn tools(&mut self) -> String {
         let (question, thoughts, argument) = (self.text(1100), self.text(1300), self.text(300));
         // The arguments are JSON in a string: what is escaped in them is escaped twice.
-        let argument = argument.replace('\\', r"\\");
+        let argument = argument.replace('\\', r"\\").replace('"', r#"\""#);
         let arguments = format!(r#"{{\"query\":\"{argument}\",\"limit\":5}}"#);
         let calls = format!(
             r#"[{{"function":{{"arguments":"{arguments}","name":"search"}},"id":"call_{}","index":0,"type":"function"}}]"#,
@@ -192,22 +194,24 @@ impl Gateway {
         let mut text = String::with_capacity(length + 64);
         while text.len() < length {
             match self.texture {
-                Texture::Well => text.push_str(PHRASES[self.random.usize(..PHRASES.len())]),
-                Texture::Badly => self.put_word(&mut text),
+                Texture::Well if self.random.u8(..5) == 0 => text.push_str(PHRASES[self.random.usize(..PHRASES.len())]),
+                Texture::Well => text.push_str(&self.words[self.random.usize(..self.words.len())]),
+                Texture::Badly => text.push_str(&self.word()),
             }
         }
         text
     }
 
-    /// A word that nobody has seen before: Latin letters and digits, or Chinese characters; punctuation and line breaks between them.
-    fn put_word(&mut self, text: &mut String) {
+    /// A word that nobody has seen before: Latin letters and digits, or Chinese characters; punctuation or a line break behind it.
+    fn word(&mut self) -> String {
         const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-        if self.random.u8(..3) == 0 {
-            text.extend((0..self.random.u8(2..9)).filter_map(|_| char::from_u32(self.random.u32(0x4e00..0x9fa5))));
+        let mut word: String = if self.random.u8(..3) == 0 {
+            (0..self.random.u8(2..9)).filter_map(|_| char::from_u32(self.random.u32(0x4e00..0x9fa5))).collect()
         } else {
-            text.extend((0..self.random.u8(3..14)).map(|_| char::from(LETTERS[self.random.usize(..LETTERS.len())])));
-        }
-        text.push_str(BETWEEN[self.random.usize(..BETWEEN.len())]);
+            (0..self.random.u8(3..14)).map(|_| char::from(LETTERS[self.random.usize(..LETTERS.len())])).collect()
+        };
+        word.push_str(BETWEEN[self.random.usize(..BETWEEN.len())]);
+        word
     }
 
     fn hex(&mut self, digits: usize) -> String {

@@ -11,9 +11,12 @@ const PAGES: [usize; 2] = [1, 3];
 /// Does our side of the work once, for a profiler to watch. `what` is a texture, a compression and a number of pages: `0.1.3`.
 pub fn once(what: &str) -> ExitCode {
     let numbers: Vec<usize> = what.split('.').filter_map(|number| number.parse().ok()).collect();
-    let [texture, compression, pages] = numbers[..] else { return ExitCode::from(2) };
+    let [texture, compression, pages, rounds] = numbers[..] else { return ExitCode::from(2) };
     let corpus = Corpus::new(TEXTURES[texture].1, *PAGES.iter().max().unwrap_or(&1).max(&pages));
-    black_box(Function::new().deliver(received(&corpus.pages[..pages]), COMPRESSIONS[compression].1));
+    let function = Function::new();
+    for _ in 0..rounds {
+        black_box(function.deliver(received(&corpus.pages[..pages]), COMPRESSIONS[compression].1));
+    }
     ExitCode::SUCCESS
 }
 

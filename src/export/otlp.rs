@@ -28,21 +28,27 @@ const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 /// Encodes observations one by one into a buffer that is used again.
 #[derive(Debug, Default)]
 pub struct SpanWriter {
-    field: Vec<u8>,
+    /// Room for a head, then the span: its length, which stands in front of it, is known behind it.
     span: Vec<u8>,
     text: Vec<u8>,
 }
+
+/// The longest head of a span: a tag, and a length of which no vector has more bytes.
+const MAX_HEAD: usize = 11;
 
 impl SpanWriter {
     /// The observation as one `spans` field of `ScopeSpans`, tag and length included.
     pub fn write(&mut self, observation: &Observation<'_>) -> &[u8] {
         self.span.clear();
+        self.span.resize(MAX_HEAD, 0);
         self.head(observation);
         self.attributes(observation);
         self.status(observation);
-        self.field.clear();
-        put_bytes(&mut self.field, 2, &self.span);
-        &self.field
+        self.text.clear();
+        put_head(&mut self.text, 2, self.span.len() - MAX_HEAD);
+        let begin = MAX_HEAD - self.text.len();
+        self.span[begin..MAX_HEAD].copy_from_slice(&self.text);
+        &self.span[begin..]
     }
 
     fn head(&mut self, observation: &Observation<'_>) {
@@ -69,7 +75,7 @@ impl SpanWriter {
         }
         self.put_some("langfuse.environment", observation.environment.as_deref());
         if let Some(first_token) = observation.completion_start_ms {
-            self.put("langfuse.observation.completion_start_time", &rfc3339(first_token));
+            self.put_written("langfuse.observation.completion_start_time", |text| put_rfc3339(text, first_token));
         }
         if let Some(usage) = &observation.usage {
             self.usage(usage);
@@ -208,8 +214,9 @@ fn nanoseconds(milliseconds: i64) -> u64 {
     u64::try_from(milliseconds).unwrap_or(0).saturating_mul(1_000_000)
 }
 
-fn rfc3339(milliseconds: i64) -> String {
-    PRINTER.timestamp_to_string(&Timestamp::from_millisecond(milliseconds).unwrap_or_default())
+fn put_rfc3339(out: &mut Vec<u8>, milliseconds: i64) {
+    // Writing into memory cannot fail.
+    let _ = PRINTER.print_timestamp(&Timestamp::from_millisecond(milliseconds).unwrap_or_default(), out);
 }
 
 /// The name of a type of observation in Langfuse (`reference/langfuse.md` §5).

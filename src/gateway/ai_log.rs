@@ -9,7 +9,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::value::Value;
+use super::value::{Value, text_of};
 use crate::sls::Field;
 
 /// Whether the text of `ai_log` could be read.
@@ -77,15 +77,14 @@ impl<'a> AiLog<'a> {
         if super::value::is_marker(text) {
             return ai;
         }
-        let mut json = serde_json::Deserializer::from_str(text);
-        let whole = Members(&mut ai).deserialize(&mut json).is_ok() && json.end().is_ok();
+        let whole = each_member(text, |name, json| ai.keep(name, Value::Json(json)));
         ai.reading = if whole { Reading::Whole } else { Reading::Salvaged { read: 0, of: text.len() } };
         ai
     }
 
     /// Adds a member that stands in a field of its own; a real value that was read before stays.
     pub fn add_expanded(&mut self, field: &Field<'a>) {
-        let (key, value) = (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value)));
+        let (key, value) = (text_of(field.key), Value::Text(text_of(field.value)));
         if self.reading == Reading::Absent {
             self.reading = Reading::Whole;
         }
@@ -110,10 +109,15 @@ impl<'a> AiLog<'a> {
     }
 }
 
-/// Collects members into an [`AiLog`] as they come, so that those before a damage are kept.
-struct Members<'t, 'a>(&'t mut AiLog<'a>);
+/// Hands over the members of a JSON object as they come, so that those before a damage are kept; true if there was none.
+pub fn each_member<'a>(text: &'a str, take: impl FnMut(Cow<'a, str>, &'a str)) -> bool {
+    let mut json = serde_json::Deserializer::from_str(text);
+    Members(take).deserialize(&mut json).is_ok() && json.end().is_ok()
+}
 
-impl<'a> DeserializeSeed<'a> for Members<'_, 'a> {
+struct Members<F>(F);
+
+impl<'a, F: FnMut(Cow<'a, str>, &'a str)> DeserializeSeed<'a> for Members<F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -121,17 +125,17 @@ impl<'a> DeserializeSeed<'a> for Members<'_, 'a> {
     }
 }
 
-impl<'a> Visitor<'a> for Members<'_, 'a> {
+impl<'a, F: FnMut(Cow<'a, str>, &'a str)> Visitor<'a> for Members<F> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the object of ai_log")
+        formatter.write_str("an object")
     }
 
-    fn visit_map<M: MapAccess<'a>>(self, mut members: M) -> Result<(), M::Error> {
+    fn visit_map<M: MapAccess<'a>>(mut self, mut members: M) -> Result<(), M::Error> {
         while let Some(key) = members.next_key_seed(Key)? {
             let value: &'a RawValue = members.next_value()?;
-            self.0.keep(key, Value::Json(value.get()));
+            (self.0)(key, value.get());
         }
         Ok(())
     }

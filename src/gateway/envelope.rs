@@ -88,17 +88,23 @@ fn is_of_plugins(key: &[u8]) -> bool {
     key.starts_with(b"safec") || AiLog::NAMES.iter().any(|name| name.as_bytes() == key)
 }
 
+/// The name of the member of `ai_log` that a field of this name holds.
+fn expanded(key: &[u8]) -> Option<&[u8]> {
+    key.strip_prefix(b"ai_log.").or_else(|| is_of_plugins(key).then_some(key))
+}
+
 impl<'a> Envelope<'a> {
     /// Sorts the fields of a record.
     pub fn of(record: &LogRecord<'a>) -> Self {
         let mut envelope = Self::default();
         for field in &record.fields {
-            let expanded = field.key.strip_prefix(b"ai_log.").or_else(|| is_of_plugins(field.key).then_some(field.key));
             match envelope.slot(field.key) {
                 Some(slot) => *slot = Some(field.value),
-                None if expanded.is_some() => envelope.expanded.push(Field { key: expanded.unwrap_or_default(), value: field.value }),
                 None if is_of_collector(field.key) || OF_NO_INTEREST.contains(&field.key) => {}
-                None => envelope.others.push(*field),
+                None => match expanded(field.key) {
+                    Some(key) => envelope.expanded.push(Field { key, value: field.value }),
+                    None => envelope.others.push(*field),
+                },
             }
         }
         // By name, so that no order of transport shows; the sort keeps the order of equal names.

@@ -9,7 +9,7 @@ use super::Skip;
 use super::ai_log::AiLog;
 use super::envelope::{Envelope, Raw};
 use super::json_rpc;
-use super::value::Value;
+use super::value::{Value, text_of};
 
 /// The kinds of call that become observations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -179,7 +179,7 @@ fn tells_of_an_api(ai: &AiLog<'_>) -> bool {
 }
 
 fn text(raw: Raw<'_>) -> Cow<'_, str> {
-    String::from_utf8_lossy(raw.unwrap_or_default())
+    text_of(raw.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! JSON text with `\u` escapes → the same JSON with the characters themselves. Pure.
+//! JSON text with `\u` escapes → the same JSON with the characters themselves; and the text of a JSON string. Pure.
 //!
 //! The gateway's encoder writes `<`, `>`, `&` and others as `\u003c` … (`reference/gateway-logs.md` §1); people search for what they see.
 
 use std::borrow::Cow;
+
+use memchr::memchr;
 
 /// Replaces every `\uXXXX` that need not be escaped in JSON. Half a surrogate pair is no character and
 /// becomes U+FFFD; `json` need not be valid.
@@ -32,18 +34,57 @@ pub fn unescaped(json: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// The text of a JSON string, without its quotes; borrowed where nothing is escaped. `None` if an escape is none. Half a surrogate pair is
+/// no character and becomes U+FFFD, which a reader of JSON would refuse.
+pub fn decoded(string: &str) -> Option<Cow<'_, str>> {
+    let mut rest = string;
+    let Some(mut at) = memchr(b'\\', rest.as_bytes()) else { return Some(Cow::Borrowed(string)) };
+    let mut text = String::with_capacity(string.len());
+    loop {
+        let (before, escape) = rest.split_at(at);
+        text.push_str(before);
+        let (character, length) = meant(escape)?;
+        text.push(character);
+        rest = &escape[length..];
+        match memchr(b'\\', rest.as_bytes()) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    text.push_str(rest);
+    Some(Cow::Owned(text))
+}
+
+/// The character that an escape at the start of `text` stands for, and the length of the escape.
+fn meant(text: &str) -> Option<(char, usize)> {
+    let character = match text.as_bytes().get(1)? {
+        b'u' => return unicode(text),
+        b'n' => '\n',
+        b't' => '\t',
+        b'r' => '\r',
+        b'b' => '\u{8}',
+        b'f' => '\u{c}',
+        byte @ (b'"' | b'\\' | b'/') => char::from(*byte),
+        _ => return None,
+    };
+    Some((character, 2))
+}
+
 /// The character that an escape at the start of `text` stands for, and the length of the escape, if JSON may hold it bare.
 fn character(text: &str) -> Option<(char, usize)> {
-    let first = unit(text)?;
-    let (character, length) = match char::from_u32(first) {
-        Some(character) => (character, 6),
-        None => match text.get(6..).and_then(unit).and_then(|second| pair(first, second)) {
-            Some(character) => (character, 12),
-            None => (char::REPLACEMENT_CHARACTER, 6),
-        },
-    };
+    let (character, length) = unicode(text)?;
     let must_stay = character.is_control() || matches!(character, '"' | '\\' | '\u{2028}' | '\u{2029}');
     (!must_stay).then_some((character, length))
+}
+
+/// The character of a `\u` escape at the start of `text`, of two for a pair, and their length.
+fn unicode(text: &str) -> Option<(char, usize)> {
+    let first = unit(text)?;
+    if let Some(character) = char::from_u32(first) {
+        return Some((character, 6));
+    }
+    let pair = text.get(6..).and_then(unit).and_then(|second| pair(first, second));
+    Some(pair.map_or((char::REPLACEMENT_CHARACTER, 6), |character| (character, 12)))
 }
 
 fn unit(text: &str) -> Option<u32> {

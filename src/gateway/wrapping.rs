@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 
 use super::broken_text;
+use super::value::text_of;
 
 /// How often `ai_log` may have been turned into a string on its way before it is taken for damaged.
 const MAX_WRAPPINGS: usize = 3;
 
 /// The text of the JSON object in an `ai_log` field: a string once too often, or escaped once too often, is unwrapped.
 pub fn unwrapped(field: &[u8]) -> Cow<'_, str> {
-    let mut text = without_byte_order_mark(String::from_utf8_lossy(field));
+    let mut text = without_byte_order_mark(text_of(field));
     for _ in 0..MAX_WRAPPINGS {
         let Some(inner) = wrapped(text.trim()).map(broken_text::decoded) else { break };
         text = Cow::Owned(inner);

@@ -55,6 +55,11 @@ impl<'p> Fields<'p> {
     }
 
     fn varint(&mut self) -> Result<u64, WireError> {
+        // Tags and nearly all lengths.
+        if let [byte @ 0..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
         let mut number = 0u64;
         for (index, byte) in self.rest.iter().take(10).enumerate() {
             number |= u64::from(byte & 0x7f) << (7 * index);

@@ -66,9 +66,10 @@ pub fn is_unpriced(charge: &Charge<'_>) -> bool {
 
 /// Nothing is charged for an answer from the gateway's cache, nor for a call that was refused or failed before it used a token.
 fn is_free(call: &GatewayCall<'_>, charge: &Charge<'_>) -> bool {
-    let text = |value: Option<Value<'_>>| value.and_then(|value| value.text().map(|text| text.into_owned())).unwrap_or_default();
-    let model = text(call.either(call.envelope.model, &call.ai.model));
-    let from_cache = model == "from-cache" || text(call.ai.cache_status.clone()).eq_ignore_ascii_case("hit");
+    let model = call.either(call.envelope.model, &call.ai.model);
+    let model = model.as_ref().and_then(Value::text).unwrap_or_default();
+    let is_hit = |status: &Value<'_>| status.text().is_some_and(|status| status.eq_ignore_ascii_case("hit"));
+    let from_cache = model == "from-cache" || call.ai.cache_status.as_ref().is_some_and(is_hit);
     let refused = charge.level != Level::Default || model == "from-security-guard";
     from_cache || (refused && charge.usage.is_some_and(|usage| usage.total == 0))
 }
@@ -85,9 +86,9 @@ impl Cost {
     pub fn of(usage: &Usage, price: &Price, cny_per_usd: f64, start_ms: i64) -> Option<Self> {
         let rates = Rates::of(usage, price)?;
         let factor = price.off_peak.as_ref().map_or(1.0, |off_peak| off_peak.factor_at(start_ms));
-        let (per_usd, currency) = match price.currency {
-            Currency::Cny => (cny_per_usd, format!("CNY at {cny_per_usd}")),
-            Currency::Usd => (1.0, "USD".to_owned()),
+        let (per_usd, source) = match price.currency {
+            Currency::Cny => (cny_per_usd, format!("{}, CNY at {cny_per_usd}", price.origin)),
+            Currency::Usd => (1.0, format!("{}, USD", price.origin)),
         };
         let amount = |tokens: u64, rate: f64| rounded(tokens as f64 * rate * factor / UNIT_TOKENS / per_usd);
         let buckets: Vec<_> = usage
@@ -96,7 +97,7 @@ impl Cost {
             .map(|(name, tokens)| Some((*name, if *tokens == 0 { 0.0 } else { amount(*tokens, rates.rate(name)?) })))
             .collect::<Option<_>>()?;
         let total = rounded(buckets.iter().map(|(_, amount)| amount).sum());
-        (0.0..MAX_COST).contains(&total).then(|| Self { buckets, total, source: Some(format!("{}, {currency}", price.origin)) })
+        (0.0..MAX_COST).contains(&total).then(|| Self { buckets, total, source: Some(source) })
     }
 }
 

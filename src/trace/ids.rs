@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::gateway::GatewayCall;
 use crate::gateway::envelope::{Envelope, Raw, is_of_collector};
+use crate::gateway::value::text_of;
 use crate::sls::{Field, LogRecord};
 
 /// The names of the fields that a span id is a hash of, in the order in which they are hashed (`design.md` decision 1).
@@ -51,7 +52,7 @@ pub fn identity(record: &LogRecord<'_>, call: &GatewayCall<'_>) -> Identity {
         let derived = if is_absent(envelope.request_id) { digest } else { sha256(envelope.request_id.unwrap_or_default()) };
         TraceId(first(&derived))
     });
-    let trace_id_changed = present(envelope.trace_id).is_some_and(|raw| raw != trace_id.to_string().as_bytes());
+    let trace_id_changed = present(envelope.trace_id).is_some_and(|raw| !is_written_as(raw, &trace_id.0));
     Identity { trace_id, span_id: SpanId(first(&digest)), trace_id_changed }
 }
 
@@ -114,7 +115,7 @@ fn logged_trace_id(call: &GatewayCall<'_>) -> Option<TraceId> {
 /// A logged text as a trace id: a valid id in any of its forms, else the rule of the Langfuse SDKs for foreign ids
 /// (`reference/langfuse.md` §9, rule 1).
 fn canonical(raw: &[u8]) -> TraceId {
-    let text = String::from_utf8_lossy(raw);
+    let text = text_of(raw);
     let trimmed = text.trim();
     let known = hex_trace_id(trimmed).or_else(|| uuid(trimmed)).or_else(|| Some(traceparent(trimmed)?.0));
     known.unwrap_or_else(|| seeded_trace_id(raw))
@@ -133,6 +134,16 @@ fn hex_trace_id(text: &str) -> Option<TraceId> {
 fn uuid(text: &str) -> Option<TraceId> {
     let dashes = text.len() == 36 && [8, 13, 18, 23].iter().all(|at| text.as_bytes()[*at] == b'-');
     if dashes { hex_trace_id(&text.replace('-', "")) } else { None }
+}
+
+/// True if a text is these bytes in lower-case hex.
+fn is_written_as(text: &[u8], bytes: &[u8]) -> bool {
+    text.len() == 2 * bytes.len() && text.chunks_exact(2).zip(bytes).all(|(pair, byte)| pair == hex_of(*byte))
+}
+
+fn hex_of(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
 }
 
 fn hex_bytes<const N: usize>(text: &str) -> Option<[u8; N]> {

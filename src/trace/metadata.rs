@@ -1,7 +1,6 @@
 //! What people filter on: the gateway's own words under the gateway's own names (`design.md` decision 10), bounded. Pure.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use super::attributes::Attributes;
 use super::bounds::MAX_ATTRIBUTE_CHARS;
@@ -14,6 +13,7 @@ use super::usage::{self, Usage};
 use crate::gateway::ai_log::Reading;
 use crate::gateway::envelope::Raw;
 use crate::gateway::unescape::unescaped;
+use crate::gateway::value::text_of;
 use crate::gateway::{GatewayCall, Value};
 
 /// The longest value. Bytes. Langfuse shows the first 200 characters in lists; a kilobyte and a half keeps whole URLs and error texts.
@@ -24,6 +24,9 @@ pub const MAX_KEY_BYTES: usize = 120;
 
 /// How many unknown fields are kept. A gateway configured by hand has a handful.
 const MAX_UNKNOWN: usize = 40;
+
+/// Room for what most calls carry.
+const USUAL: usize = 32;
 
 /// Names that the server uses itself, and such as make it show another framework's data.
 const RESERVED: [&str; 5] = ["attributes", "resourceAttributes", "scope", "langgraph_step", "ls_provider"];
@@ -55,7 +58,7 @@ pub struct Findings<'u> {
 
 /// The metadata of a call. What the operator named goes before what the gateway would have said under that key.
 pub fn metadata<'a>(attributes: Attributes<'_, 'a>, findings: Findings<'_>) -> Metadata<'a> {
-    let (call, mut metadata) = (attributes.call, Collected::default());
+    let (call, mut metadata) = (attributes.call, Collected(Vec::with_capacity(USUAL)));
     for (key, text) in attributes.metadata() {
         metadata.put(Cow::Borrowed(key), Some(Value::Text(text)));
     }
@@ -140,18 +143,27 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
 /// out. Returns how many were.
 fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize {
     let outside =
-        call.envelope.others.iter().map(|field| (String::from_utf8_lossy(field.key), Value::Text(String::from_utf8_lossy(field.value))));
-    let mut all: BTreeMap<Cow<'a, str>, Value<'a>> = outside.collect();
-    for (name, value) in call.ai.others.iter().filter(|(_, value)| !value.is_absent()) {
-        all.insert(name.clone(), value.clone());
-    }
-    all.retain(|_, value| !value.is_absent());
-    let (verdicts, unknown): (Vec<_>, Vec<_>) = all.into_iter().partition(|(name, _)| name.starts_with("safec"));
-    let dropped = verdicts.len().saturating_sub(MAX_UNKNOWN) + unknown.len().saturating_sub(MAX_UNKNOWN);
-    for (name, value) in verdicts.into_iter().take(MAX_UNKNOWN).chain(unknown.into_iter().take(MAX_UNKNOWN)) {
+        call.envelope.others.iter().map(|field| (text_of(field.key), Value::Text(text_of(field.value))));
+    let inside = call.ai.others.iter().filter(|(_, value)| !value.is_absent()).cloned();
+    let mut all: Vec<(Cow<'a, str>, Value<'a>)> = outside.chain(inside).collect();
+    let rank = |name: &str| !name.starts_with("safec");
+    all.sort_by(|(one, _), (other, _)| (rank(one), one).cmp(&(rank(other), other)));
+    // Of equal names the last one counts.
+    all.dedup_by(|later, earlier| later.0 == earlier.0 && replaced(earlier, later));
+    all.retain(|(_, value)| !value.is_absent());
+    let verdicts = all.partition_point(|(name, _)| !rank(name));
+    let dropped = verdicts.saturating_sub(MAX_UNKNOWN) + (all.len() - verdicts).saturating_sub(MAX_UNKNOWN);
+    let is_kept = |index: usize| index < MAX_UNKNOWN.min(verdicts) || (verdicts..verdicts + MAX_UNKNOWN).contains(&index);
+    for (_, (name, value)) in all.into_iter().enumerate().filter(|(index, _)| is_kept(*index)) {
         metadata.put(unreserved(name), Some(value));
     }
     dropped
+}
+
+/// Puts the later of two in the place of the earlier; always true.
+fn replaced<T>(earlier: &mut T, later: &mut T) -> bool {
+    std::mem::swap(earlier, later);
+    true
 }
 
 /// True if an operator may call metadata so: a name that is no mark of ours and means nothing else to Langfuse
@@ -198,7 +210,6 @@ fn ours(call: &GatewayCall<'_>, findings: Findings<'_>, dropped: usize) -> Marks
 }
 
 /// Metadata in the making: no key twice, no absent value, nothing too long.
-#[derive(Default)]
 struct Collected<'a>(Metadata<'a>);
 
 impl<'a> Collected<'a> {

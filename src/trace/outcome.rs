@@ -64,16 +64,19 @@ pub fn is_limited(call: &GatewayCall<'_>) -> bool {
 
 /// True if no model can have worked for the call: the cache answered, a plugin refused the request, or it went on to another route.
 pub fn used_nothing(call: &GatewayCall<'_>, level: Level) -> bool {
-    let text = |value: Option<Value<'_>>| value.and_then(|value| value.text().map(Cow::into_owned)).unwrap_or_default();
-    let cached = text(call.ai.cache_status.clone()) == "hit" || text(call.ai.model.clone()) == "from-cache";
-    let redirected = text(Value::of_field(call.envelope.response_code_details)) == "internal_redirect";
+    let says = |value: &Option<Value<'_>>, word: &str| value.as_ref().and_then(Value::text).is_some_and(|text| text == word);
+    let cached = says(&call.ai.cache_status, "hit") || says(&call.ai.model, "from-cache");
+    let redirected = says(&Value::of_field(call.envelope.response_code_details), "internal_redirect");
     level == Level::Error || cached || redirected || is_limited(call) || is_denied(call)
 }
 
 /// What content safety decided, in lower case. The field's name has misspellings, too.
-fn verdicts<'c>(call: &'c GatewayCall<'_>) -> impl Iterator<Item = String> + 'c {
+fn verdicts<'c, 'a>(call: &'c GatewayCall<'a>) -> impl Iterator<Item = Cow<'a, str>> + use<'c, 'a> {
     let verdicts = call.ai.others.iter().filter(|(key, _)| key.starts_with("safec") && key.ends_with("status"));
-    verdicts.filter_map(|(_, verdict)| Some(verdict.text()?.to_lowercase()))
+    verdicts.filter_map(|(_, verdict)| verdict.text()).map(|verdict| {
+        let is_lower = verdict.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        if is_lower { verdict } else { Cow::Owned(verdict.to_lowercase()) }
+    })
 }
 
 /// What the proxy and the plugins say about the end of a call.

@@ -3,8 +3,7 @@
 //! Protocols disagree on whether cached and reasoning tokens are part of the input and output counts (`reference/gateway-logs.md` §6);
 //! Langfuse prices bucket by bucket and wants them apart (`reference/langfuse.md` §6).
 
-use std::collections::BTreeMap;
-
+use crate::gateway::ai_log::each_member;
 use crate::gateway::{GatewayCall, Value, kind};
 
 /// Counted tokens: flat buckets, their sum, and whether the log agreed with itself.
@@ -26,7 +25,7 @@ impl Usage {
 
     /// The sum of the buckets.
     pub fn counted(&self) -> u64 {
-        sum(&self.buckets)
+        sum(self.buckets.iter().copied())
     }
 }
 
@@ -48,8 +47,25 @@ const CACHE_ON_TOP: Counting = Counting { cache_inside: false, thoughts_inside: 
 /// Gemini.
 const THOUGHTS_ON_TOP: Counting = Counting { cache_inside: true, thoughts_inside: false };
 
-/// Details of one side: names and counts.
-type Details = BTreeMap<String, u64>;
+/// Details of one side: names of [`DETAILS`] and counts, no name twice.
+#[derive(Default)]
+struct Details(Vec<(&'static str, u64)>);
+
+impl Details {
+    fn get(&self, name: &str) -> Option<u64> {
+        self.0.iter().find(|(known, _)| *known == name).map(|(_, count)| *count)
+    }
+
+    /// Notes a count, in place of one that was noted before; one that becomes no bucket is not looked at.
+    fn put(&mut self, name: &str, count: Option<u64>) {
+        let known = || DETAILS.iter().flat_map(|(_, names, _)| *names).find(|known| **known == name);
+        let (Some(count), Some(known)) = (count, known()) else { return };
+        match self.0.iter_mut().find(|(name, _)| name == known) {
+            Some((_, noted)) => *noted = count,
+            None => self.0.push((known, count)),
+        }
+    }
+}
 
 /// Details that are buckets of their own: side, the names they have in the protocols, the bucket. The first name that is there counts.
 const DETAILS: [(Side, &[&str], &str); 10] = [
@@ -93,8 +109,8 @@ pub fn usage(call: &GatewayCall<'_>) -> Option<Usage> {
     if counts.input.is_none() && counts.output.is_none() && counts.total.is_none() {
         return None;
     }
-    let buckets = counts.buckets(counts.counting(&kind::path(call.envelope)));
-    let sum = sum(&buckets);
+    let buckets: Vec<_> = counts.buckets(counts.counting(&kind::path(call.envelope))).collect();
+    let sum = sum(buckets.iter().copied());
     let logged = counts.total.unwrap_or(sum);
     // A side that was not logged is no disagreement about the total, unless the other side alone is larger.
     let complete = counts.input.is_some() && counts.output.is_some();
@@ -123,15 +139,16 @@ pub fn unread<'a>(call: &GatewayCall<'a>) -> Vec<(&'static str, Value<'a>)> {
     unreadable.chain(unknown).collect()
 }
 
-fn sum(buckets: &[(&'static str, u64)]) -> u64 {
-    buckets.iter().fold(0u64, |sum, (_, count)| sum.saturating_add(*count))
+fn sum(buckets: impl IntoIterator<Item = (&'static str, u64)>) -> u64 {
+    buckets.into_iter().fold(0u64, |sum, (_, count)| sum.saturating_add(count))
 }
 
 /// True if the details hold nothing but what becomes a bucket or is part of one. Zero says nothing.
 fn has_buckets_only(value: &Value<'_>, side: Side) -> bool {
     let known = |name: &str| COVERED.contains(&name) || DETAILS.iter().any(|(of, names, _)| *of == side && names.contains(&name));
-    let members = value.json().and_then(|json| serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&json).ok());
-    members.is_some_and(|members| members.iter().all(|(name, value)| known(name) || value == 0 || value.is_null()))
+    let mut only = true;
+    let is_object = value.json().is_some_and(|json| each_member(&json, |name, json| only &= known(&name) || matches!(json, "0" | "null")));
+    is_object && only
 }
 
 impl Counts {
@@ -148,23 +165,23 @@ impl Counts {
             let named = DETAILS
                 .iter()
                 .find(|(_, names, _)| names[0] == name)
-                .is_some_and(|(_, names, _)| names.iter().any(|name| sides[side].contains_key(*name)));
-            if let Some(copy) = count(value.clone()).filter(|_| !named) {
-                sides[side].insert(name.to_owned(), copy);
+                .is_some_and(|(_, names, _)| names.iter().any(|name| sides[side].get(name).is_some()));
+            if !named {
+                sides[side].put(name, value.as_ref().and_then(Value::count));
             }
         }
         let [input, output] = &sides;
         let found = DETAILS.iter().filter_map(|(side, names, bucket)| {
             let details = if *side == Side::Input { input } else { output };
-            names.iter().find_map(|name| details.get(*name)).map(|count| (*side, *bucket, *count))
+            names.iter().find_map(|name| details.get(name)).map(|count| (*side, *bucket, count))
         });
         Self {
             input: count(call.either(call.envelope.input_token, &ai.input_token)),
             output: count(call.either(call.envelope.output_token, &ai.output_token)),
-            total: count(ai.total_token.clone()),
+            total: ai.total_token.as_ref().and_then(Value::count),
             details: found.collect(),
-            claude: input.contains_key("cache_read_input_tokens"),
-            gemini: output.contains_key("thoughts_token_count"),
+            claude: input.get("cache_read_input_tokens").is_some(),
+            gemini: output.get("thoughts_token_count").is_some(),
         }
     }
 
@@ -198,40 +215,41 @@ impl Counts {
 
     /// True if the logged total is the sum of the buckets, and no part is larger than its whole.
     fn adds_up(&self, counting: Counting) -> bool {
-        self.total.is_some_and(|total| sum(&self.buckets(counting)) == total)
+        self.total.is_some_and(|total| sum(self.buckets(counting)) == total)
     }
 
-    fn buckets(&self, counting: Counting) -> Vec<(&'static str, u64)> {
-        let is_inside = |bucket: &str| match bucket {
+    fn buckets(&self, counting: Counting) -> impl Iterator<Item = (&'static str, u64)> {
+        let is_inside = move |bucket: &str| match bucket {
             "input_cached_tokens" | "input_cache_creation" => counting.cache_inside,
             "output_reasoning_tokens" => counting.thoughts_inside,
             "input_tool_use_tokens" => false,
             _ => true,
         };
         let of_side = |side: Side| self.details.iter().filter(move |(of, _, _)| *of == side);
-        let inside = |side: Side| {
+        let inside = move |side: Side| {
             of_side(side).filter(|(_, bucket, _)| is_inside(bucket)).fold(0u64, |sum, (_, _, count)| sum.saturating_add(*count))
         };
-        let mut buckets = Vec::with_capacity(self.details.len() + 2);
-        for (side, name, count) in [(Side::Input, "input", self.input), (Side::Output, "output", self.output)] {
-            buckets.extend(count.map(|count| (name, count.saturating_sub(inside(side)))));
-            buckets.extend(of_side(side).map(|(_, bucket, count)| (*bucket, *count)));
-        }
-        buckets
+        let sides = [(Side::Input, "input", self.input), (Side::Output, "output", self.output)];
+        sides.into_iter().flat_map(move |(side, name, count)| {
+            let plain = count.map(|count| (name, count.saturating_sub(inside(side))));
+            plain.into_iter().chain(of_side(side).map(|(_, bucket, count)| (*bucket, *count)))
+        })
     }
 }
 
 /// The details of one side: an object, or an object in a string, or expanded members `<name>.<detail>`; entries that are no counts are
 /// left out.
 fn details(call: &GatewayCall<'_>, name: &str, value: &Option<Value<'_>>) -> Details {
-    let object = value.as_ref().and_then(Value::json);
-    let members: BTreeMap<String, serde_json::Value> = object.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-    let counted = members.into_iter().filter_map(|(detail, value)| Some((detail, Value::Json(&value.to_string()).count()?)));
-    let expanded = call.ai.others.iter().filter_map(|(key, value)| {
-        let detail = key.strip_prefix(name)?.strip_prefix('.')?;
-        Some((detail.to_owned(), value.count()?))
-    });
-    expanded.chain(counted).collect()
+    let mut details = Details::default();
+    for (key, value) in &call.ai.others {
+        if let Some(detail) = key.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')) {
+            details.put(detail, value.count());
+        }
+    }
+    if let Some(json) = value.as_ref().and_then(Value::json) {
+        each_member(&json, |detail, json| details.put(&detail, Value::Json(json).count()));
+    }
+    details
 }
 
 #[cfg(test)]
