@@ -10,7 +10,7 @@ use crate::trace::{Message, Part, Payload};
 /// Appends a payload: bare text as text, everything else as JSON.
 pub fn put_payload(out: &mut Vec<u8>, payload: &Payload<'_>) {
     match payload {
-        Payload::Plain(Part::Text(text) | Part::Json(text)) => out.extend_from_slice(text.as_bytes()),
+        Payload::Plain(part) => out.extend_from_slice(part.bare().as_bytes()),
         Payload::Reply(message) => put_message(out, message),
         Payload::Conversation { leading, logged, extras } if extras.is_empty() => put_messages(out, leading, logged.as_deref()),
         Payload::Conversation { leading, logged, extras } => put_request(out, leading, logged.as_deref(), extras),
@@ -41,6 +41,13 @@ pub fn put_string(out: &mut Vec<u8>, text: &str) {
         rest = &rest[at + 1..];
     }
     out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
+/// Appends a JSON string whose inside is escaped already.
+fn put_quoted(out: &mut Vec<u8>, inside: &str) {
+    out.push(b'"');
+    out.extend_from_slice(inside.as_bytes());
     out.push(b'"');
 }
 
@@ -91,6 +98,10 @@ fn put_structure(out: &mut Vec<u8>, name: &str, part: &Part<'_>) {
             out.extend_from_slice(b"_as_logged\":");
             put_string(out, text);
         }
+        Part::Quoted(text) => {
+            out.extend_from_slice(b"_as_logged\":");
+            put_quoted(out, text);
+        }
     }
 }
 
@@ -117,6 +128,7 @@ fn put_message(out: &mut Vec<u8>, message: &Message<'_>) {
     match &message.content {
         None => out.extend_from_slice(b"null"),
         Some(Part::Text(text)) => put_string(out, text),
+        Some(Part::Quoted(text)) => put_quoted(out, text),
         Some(Part::Json(json)) => out.extend_from_slice(json.as_bytes()),
     }
     if let Some(thinking) = &message.thinking {

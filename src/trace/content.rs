@@ -81,8 +81,8 @@ impl<'m> Draft<'m> {
         let logged = messages.as_ref().and_then(|messages| self.list("messages", messages));
         let unread = messages.filter(|_| logged.is_none());
         let (name, said, beside) = if question.is_some() { ("question", question, unread) } else { ("messages", unread, None) };
-        let said = said.filter(|_| logged.is_none()).and_then(|said| self.part(name, said)).map(|said| Message::of("user", said));
-        let system = call.ai.system.clone().and_then(|system| self.part("system", system)).map(|system| Message::of("system", system));
+        let said = said.filter(|_| logged.is_none()).and_then(|said| self.said(name, said)).map(|said| Message::of("user", said));
+        let system = call.ai.system.clone().and_then(|system| self.said("system", system)).map(|system| Message::of("system", system));
         let mut extras = Vec::new();
         if let Some(tools) = call.ai.tools.clone().filter(|tools| !tools.is_absent()) {
             extras.push(self.structure("tools", tools));
@@ -97,7 +97,7 @@ impl<'m> Draft<'m> {
 
     /// The reply: text, thoughts and tool calls in one message of the assistant.
     fn reply<'a>(&mut self, call: &GatewayCall<'a>, answer: Option<Value<'a>>) -> Option<Payload<'a>> {
-        let content = answer.and_then(|answer| self.part("answer", answer));
+        let content = answer.and_then(|answer| self.said("answer", answer));
         let calls =
             call.ai.tool_calls.clone().filter(|calls| calls.text().is_some_and(|text| !matches!(text.trim(), "[]" | "{}" | "null")));
         let tool_calls = calls.map(|calls| self.structure("tool_calls", calls).1);
@@ -149,7 +149,15 @@ impl<'m> Draft<'m> {
         }
     }
 
-    /// A logged value as the content of a message: a list of parts where it is one, else text, also where the text is JSON.
+    /// A logged value as the content of a message.
+    fn said<'a>(&mut self, name: &str, value: Value<'a>) -> Option<Part<'a>> {
+        match value.quoted().filter(|quoted| self.room.takes(quoted)) {
+            Some(quoted) => Some(Part::Quoted(quoted)),
+            None => self.part(name, value),
+        }
+    }
+
+    /// A logged value as bare content: a list of parts where it is one, else text, also where the text is JSON.
     fn part<'a>(&mut self, name: &str, value: Value<'a>) -> Option<Part<'a>> {
         if value.is_absent() {
             return None;

@@ -26,6 +26,8 @@ use std::borrow::Cow;
 
 pub use ids::{SpanId, TraceId};
 
+use crate::gateway::unescape::decoded;
+
 /// The kind of an observation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObservationType {
@@ -159,4 +161,24 @@ pub enum Part<'a> {
     Text(Cow<'a, str>),
     /// Valid JSON, as text, with characters rather than `\u` escapes.
     Json(Cow<'a, str>),
+    /// Text of a message as the inside of a JSON string, with those escapes only that JSON demands. The long texts of `ai_log` come so and
+    /// leave so: neither to unescape nor to escape them saves a quarter of all the time between page and request.
+    Quoted(Cow<'a, str>),
+}
+
+impl Part<'_> {
+    /// The bare text, or the JSON.
+    pub fn bare(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) | Self::Json(text) => Cow::Borrowed(text),
+            Self::Quoted(inside) => decoded(inside).unwrap_or_default(),
+        }
+    }
+
+    /// Turns a quoted text into a bare one, for whoever wants to change it.
+    pub fn unquote(&mut self) {
+        if let Self::Quoted(_) = self {
+            *self = Self::Text(Cow::Owned(self.bare().into_owned()));
+        }
+    }
 }
