@@ -1,7 +1,7 @@
 //! What a record costs from the packed page to the bytes of a request, beside the floor and beside the straightforward way. `make bench`.
 //!
-//! The three take turns in one process, so that a busy machine slows all of them alike; told are the ratios of neighbours, with their
-//! spread, and the best times. Fails above the bounds. With the argument `once` it does the work of our side alone, for a profiler.
+//! The three take turns in one process, so that a busy machine slows all of them alike, and are measured by the time that the thread had
+//! a processor; told are the ratios of neighbours, with their spread, and the best times. Fails above the bounds. With the argument `once` it does the work of our side alone, for a profiler.
 
 #![allow(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -13,11 +13,11 @@ mod straightforward;
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sls_to_langfuse::delivery::destination::Compression;
 
-use corpus::{Corpus, Packed, Texture};
+use corpus::{Corpus, Texture};
 use floor::Floor;
 use ours::{Function, Sent, received};
 
@@ -120,9 +120,15 @@ impl Measured {
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
-    let began = Instant::now();
+    let began = processor_time();
     let done = black_box(work());
-    (began.elapsed(), done)
+    (processor_time().saturating_sub(began), done)
+}
+
+/// The time that this thread has had a processor.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// The ratios of neighbours, ascending.
