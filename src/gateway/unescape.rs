@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use memchr::memchr;
+use memchr::memchr_iter;
 
 /// Replaces every `\uXXXX` that need not be escaped in JSON. Half a surrogate pair is no character and
 /// becomes U+FFFD; `json` need not be valid.
@@ -38,45 +38,48 @@ pub fn unescaped(json: Cow<'_, str>) -> Cow<'_, str> {
 /// The text of a JSON string, without its quotes; borrowed where nothing is escaped. `None` if an escape is none. Half a surrogate pair is
 /// no character and becomes U+FFFD, which a reader of JSON would refuse.
 pub fn decoded(string: &str) -> Option<Cow<'_, str>> {
-    let mut rest = string;
-    let Some(mut at) = memchr(b'\\', rest.as_bytes()) else { return Some(Cow::Borrowed(string)) };
-    let mut text = String::with_capacity(string.len());
-    loop {
-        let (before, escape) = rest.split_at(at);
-        text.push_str(before);
-        let (character, length) = meant(escape)?;
-        text.push(character);
-        rest = &escape[length..];
-        match memchr(b'\\', rest.as_bytes()) {
-            Some(next) => at = next,
-            None => break,
+    let (mut text, mut done) = (String::new(), 0);
+    for at in memchr_iter(b'\\', string.as_bytes()) {
+        // The second backslash of an escaped one.
+        if at < done {
+            continue;
         }
+        let (character, length) = meant(&string[at..])?;
+        text.reserve(string.len() - done);
+        text.push_str(&string[done..at]);
+        text.push(character);
+        done = at + length;
     }
-    text.push_str(rest);
+    if done == 0 {
+        return Some(Cow::Borrowed(string));
+    }
+    text.push_str(&string[done..]);
     Some(Cow::Owned(text))
 }
 
 /// The inside of a JSON string with those escapes only that JSON demands; borrowed if there are no others, as in most texts. It is what
 /// escaping its [`decoded`] text gives, at a third of the time of doing so. `None` if an escape is none.
 pub fn minimal(string: &str) -> Option<Cow<'_, str>> {
-    let (mut text, mut kept, mut at) = (String::new(), 0, 0);
-    while let Some(offset) = memchr(b'\\', &string.as_bytes()[at..]) {
-        at += offset;
+    // Up to where the string is looked at, and up to where it is in `text`.
+    let (mut text, mut seen, mut done) = (String::new(), 0, 0);
+    for at in memchr_iter(b'\\', string.as_bytes()) {
+        if at < seen {
+            continue;
+        }
         if let b'"' | b'\\' | b'n' | b'r' | b't' = string.as_bytes().get(at + 1)? {
-            at += 2;
+            seen = at + 2;
             continue;
         }
         let (character, length) = meant(&string[at..])?;
-        text.reserve(string.len() - kept);
-        text.push_str(&string[kept..at]);
+        text.reserve(string.len() - done);
+        text.push_str(&string[done..at]);
         push_minimal(&mut text, character);
-        at += length;
-        kept = at;
+        (seen, done) = (at + length, at + length);
     }
-    if kept == 0 {
+    if done == 0 {
         return Some(Cow::Borrowed(string));
     }
-    text.push_str(&string[kept..]);
+    text.push_str(&string[done..]);
     Some(Cow::Owned(text))
 }
 

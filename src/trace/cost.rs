@@ -4,6 +4,8 @@
 //! look like a fact in every sum; and a sent cost has always a total, since Langfuse adds none up beside cached or reasoning tokens
 //! (`reference/langfuse.md` §6).
 
+use std::fmt::Write;
+
 use super::Level;
 use super::prices::{Currency, Price, PriceBook, Tier, is_priced_by_langfuse};
 use super::usage::Usage;
@@ -86,10 +88,7 @@ impl Cost {
     pub fn of(usage: &Usage, price: &Price, cny_per_usd: f64, start_ms: i64) -> Option<Self> {
         let rates = Rates::of(usage, price)?;
         let factor = price.off_peak.as_ref().map_or(1.0, |off_peak| off_peak.factor_at(start_ms));
-        let (per_usd, source) = match price.currency {
-            Currency::Cny => (cny_per_usd, format!("{}, CNY at {cny_per_usd}", price.origin)),
-            Currency::Usd => (1.0, format!("{}, USD", price.origin)),
-        };
+        let (per_usd, source) = paid_in(price, cny_per_usd);
         let amount = |tokens: u64, rate: f64| rounded(tokens as f64 * rate * factor / UNIT_TOKENS / per_usd);
         let buckets: Vec<_> = usage
             .buckets
@@ -98,6 +97,23 @@ impl Cost {
             .collect::<Option<_>>()?;
         let total = rounded(buckets.iter().map(|(_, amount)| amount).sum());
         (0.0..MAX_COST).contains(&total).then(|| Self { buckets, total, source: Some(source) })
+    }
+}
+
+/// How much of a price's currency one USD is, and the words for price and rate.
+fn paid_in(price: &Price, cny_per_usd: f64) -> (f64, String) {
+    let mut source = String::with_capacity(price.origin.len() + 24);
+    source.push_str(&price.origin);
+    match price.currency {
+        Currency::Cny => {
+            // Writing into a text cannot fail.
+            let _ = write!(source, ", CNY at {cny_per_usd}");
+            (cny_per_usd, source)
+        }
+        Currency::Usd => {
+            source.push_str(", USD");
+            (1.0, source)
+        }
     }
 }
 

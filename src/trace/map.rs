@@ -58,6 +58,7 @@ pub fn observation<'a>(record: &LogRecord<'a>, call: &GatewayCall<'a>, settings:
     let findings = Findings {
         identity,
         place,
+        times,
         usage: usage.as_ref(),
         join_usage: settings.join_usage,
         price_source,

@@ -8,7 +8,7 @@ use super::ids::Identity;
 use super::marks::Marks;
 use super::ownership::Place;
 use super::settings::JoinUsage;
-use super::time;
+use super::time::Times;
 use super::usage::{self, Usage};
 use crate::gateway::ai_log::Reading;
 use crate::gateway::envelope::Raw;
@@ -44,6 +44,8 @@ pub struct Findings<'u> {
     pub identity: Identity,
     /// Where it stands.
     pub place: Place,
+    /// When it was.
+    pub times: Times,
     /// Its tokens.
     pub usage: Option<&'u Usage>,
     /// What becomes of them when joined.
@@ -125,7 +127,7 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
     let is_shown = model.as_ref().and_then(Value::text).as_deref() == findings.model;
     metadata.put(Cow::Borrowed("ai_log"), Some(Value::Text(Cow::Borrowed(call.unread))));
     metadata.put(Cow::Borrowed("model"), model.filter(|_| !is_shown));
-    metadata.put(Cow::Borrowed("start_time"), Value::of_field(envelope.start_time).filter(|start| !time::is_moment(start)));
+    metadata.put(Cow::Borrowed("start_time"), Value::of_field(envelope.start_time).filter(|_| !findings.times.is_start_logged));
     let durations = [
         ("duration", Value::of_field(envelope.duration)),
         ("llm_first_token_duration", ai.llm_first_token_duration.clone()),
@@ -214,7 +216,7 @@ struct Collected<'a>(Metadata<'a>);
 
 impl<'a> Collected<'a> {
     fn put(&mut self, key: Cow<'a, str>, value: Option<Value<'a>>) {
-        let Some(text) = value.filter(|value| !value.is_absent()).and_then(|value| shown(&value)) else { return };
+        let Some(text) = value.and_then(|value| shown(&value)) else { return };
         let key = bounded(key, MAX_KEY_BYTES);
         if !key.is_empty() && !self.0.iter().any(|(known, _)| *known == key) {
             self.0.push((key, bounded(text, MAX_VALUE_BYTES)));
@@ -222,8 +224,10 @@ impl<'a> Collected<'a> {
     }
 }
 
+/// The value as it is shown; `None` if it is absent.
 fn shown<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
     match value.json() {
+        Some(_) if value.is_absent() => None,
         Some(json) => Some(unescaped(json)),
         None => value.text(),
     }

@@ -13,12 +13,21 @@ pub struct Times {
     pub end_ms: i64,
     /// The first token came.
     pub completion_start_ms: Option<i64>,
+    /// True if the start is a moment that was logged as such.
+    pub is_start_logged: bool,
 }
 
 /// The start of a call. Depends on nothing but the record, since Langfuse stores a moved start as a second row
 /// (`reference/langfuse.md` §9). A record without any time starts at 0.
 pub fn start_ms(call: &GatewayCall<'_>, log_time: LogTime) -> i64 {
-    let logged = Value::of_field(call.envelope.start_time).and_then(|text| parse(&text.text()?));
+    start_from(logged_start(call), call, log_time)
+}
+
+fn logged_start(call: &GatewayCall<'_>) -> Option<i64> {
+    Value::of_field(call.envelope.start_time).and_then(|text| parse(&text.text()?))
+}
+
+fn start_from(logged: Option<i64>, call: &GatewayCall<'_>, log_time: LogTime) -> i64 {
     let derived = || {
         let duration = duration(call).unwrap_or(0);
         log_time.milliseconds().map(|end| end.saturating_sub(duration))
@@ -28,19 +37,15 @@ pub fn start_ms(call: &GatewayCall<'_>, log_time: LogTime) -> i64 {
 
 /// All times of a call, in order: start ≤ first token ≤ end, whatever the clocks said.
 pub fn times(call: &GatewayCall<'_>, log_time: LogTime) -> Times {
-    let start_ms = start_ms(call, log_time);
+    let logged = logged_start(call);
+    let start_ms = start_from(logged, call, log_time);
     let end_ms = match duration(call) {
         Some(duration) => start_ms.saturating_add(duration),
         None => log_time.milliseconds().unwrap_or(start_ms),
     };
     let end_ms = end_ms.clamp(start_ms, LAST_MS);
     let first_token = milliseconds(&call.ai.llm_first_token_duration).map(|wait| start_ms.saturating_add(wait).min(end_ms));
-    Times { start_ms, end_ms, completion_start_ms: first_token }
-}
-
-/// True for a logged moment that can be read.
-pub fn is_moment(value: &Value<'_>) -> bool {
-    value.text().is_some_and(|text| parse(&text).is_some())
+    Times { start_ms, end_ms, completion_start_ms: first_token, is_start_logged: logged.is_some() }
 }
 
 /// How long the call took; the model's part of it where the proxy did not say.
