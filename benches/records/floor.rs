@@ -2,14 +2,11 @@
 //! write the bytes that leave, and compress them. It decides nothing and understands nothing.
 
 use serde::de::IgnoredAny;
-use sls_to_langfuse::delivery::destination::Compression;
-use sls_to_langfuse::delivery::ingestion_plan::Api;
-use sls_to_langfuse::delivery::request;
 use sls_to_langfuse::export::batch::Batch;
 use sls_to_langfuse::sls::protobuf::{Fields, Wire};
 
 use crate::corpus::Packed;
-use crate::ours::Sent;
+use crate::ours::{Compression, Sent};
 
 /// The floor, with its buffers.
 pub struct Floor<'b> {
@@ -89,14 +86,5 @@ impl<'b> Spans<'b> {
 
     fn is_at_the_end_of_a_batch(&self) -> bool {
         self.batches.get(self.batch).is_some_and(|batch| self.span == batch.len())
-    }
-}
-
-impl Sent {
-    /// Makes the request that the program would make.
-    pub fn add(&mut self, spans: &[u8], compression: Compression) {
-        let Ok(body) = request::body(spans, Api::Otlp, compression) else { return };
-        self.wire += body.wire.len();
-        self.raw += body.raw_len;
     }
 }

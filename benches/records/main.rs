@@ -15,11 +15,9 @@ use std::hint::black_box;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sls_to_langfuse::delivery::destination::Compression;
-
 use corpus::{Corpus, Texture};
 use floor::Floor;
-use ours::{Function, Sent, received};
+use ours::{Compression, Function, Sent, received};
 
 /// Pages of a corpus: about 4.6 MB, more than any cache of a core.
 const PAGES: usize = 4;
@@ -44,7 +42,7 @@ fn main() -> ExitCode {
             let counted = instructions::check();
             if timed && counted { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        ["once", pages] => instructions::once(pages),
+        ["once", what] => instructions::once(what),
         ["instructions"] => {
             if instructions::check() {
                 ExitCode::SUCCESS
@@ -58,7 +56,10 @@ fn main() -> ExitCode {
 
 /// Measures and prints; false if a bound is broken.
 fn times() -> bool {
-    println!("{:<18}{:<6}{:>9}{:>9}{:>11}   {:<26}straightforward / ours", "µs a record", "", "ours", "floor", "straightf.", "ours / floor");
+    println!(
+        "{:<18}{:<6}{:>9}{:>9}{:>11}   {:<26}straightforward / ours",
+        "µs a record", "", "ours", "floor", "straightf.", "ours / floor"
+    );
     let mut kept = true;
     for (texture_name, texture) in TEXTURES {
         let corpus = Corpus::new(texture, PAGES);

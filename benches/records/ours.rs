@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use sls_to_langfuse::convert::Converter;
-use sls_to_langfuse::delivery::destination::Compression;
+pub use sls_to_langfuse::delivery::destination::Compression;
 use sls_to_langfuse::delivery::ingestion_plan::Api;
 use sls_to_langfuse::delivery::request;
 use sls_to_langfuse::export::batch::Batch;
@@ -12,7 +12,7 @@ use sls_to_langfuse::judge::Judge;
 use sls_to_langfuse::select::Selection;
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::decode;
-use sls_to_langfuse::sls::page::{PageHead, Packing};
+use sls_to_langfuse::sls::page::{Packing, PageHead};
 use sls_to_langfuse::trace::settings::TraceSettings;
 
 use crate::corpus::Packed;
@@ -32,6 +32,15 @@ pub struct Sent {
     pub raw: usize,
 }
 
+impl Sent {
+    /// Makes the request that carries these encoded spans.
+    pub fn add(&mut self, spans: &[u8], compression: Compression) {
+        let Ok(body) = request::body(spans, Api::Otlp, compression) else { return };
+        self.wire += body.wire.len();
+        self.raw += body.raw_len;
+    }
+}
+
 impl Function {
     pub fn new() -> Self {
         Self { trace: TraceSettings::default(), selection: Selection::default() }
@@ -40,11 +49,7 @@ impl Function {
     /// Pages in, request bodies out.
     pub fn deliver(&self, pages: impl IntoIterator<Item = (u64, Vec<u8>)>, compression: Compression) -> Sent {
         let mut sent = Sent::default();
-        self.convert(pages, |batch| {
-            let Ok(body) = request::body(batch.bytes_of(&(0..batch.len())), Api::Otlp, compression) else { return };
-            sent.wire += body.wire.len();
-            sent.raw += body.raw_len;
-        });
+        self.convert(pages, |batch| sent.add(batch.bytes_of(&(0..batch.len())), compression));
         sent
     }
 

@@ -10,13 +10,12 @@ use flate2::write::GzEncoder;
 use prost::Message;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sls_to_langfuse::delivery::destination::Compression;
 use sls_to_langfuse::export::wire::{
     AnyValue, ArrayValue, ExportTraceServiceRequest, KeyValue, Resource, ResourceSpans, ScopeSpans, Span, Status, any_value,
 };
 
 use crate::corpus::Packed;
-use crate::ours::Sent;
+use crate::ours::{Compression, Sent};
 
 #[derive(Clone, PartialEq, Message)]
 struct Content {

@@ -5,6 +5,7 @@
 use std::fmt::Display;
 
 use crate::export::json::{put_numbers, put_payload};
+use crate::export::number::Number;
 use crate::export::otlp::{SpanWriter, level_name, type_name};
 use crate::policy;
 use crate::sls::LogRecord;
@@ -157,7 +158,7 @@ pub fn rfc3339(ms: i64) -> String {
     format!("{:.3}", jiff::Timestamp::from_millisecond(ms).unwrap_or_default())
 }
 
-fn numbers<N: ToString + Copy>(buckets: &[(&'static str, N)], total: N) -> String {
+fn numbers<N: Number>(buckets: &[(&'static str, N)], total: N) -> String {
     let mut out = Vec::new();
     put_numbers(&mut out, buckets.iter().copied().chain([("total", total)]));
     String::from_utf8_lossy(&out).into_owned()

@@ -2,9 +2,7 @@
 //!
 //! The shapes are those that Langfuse shows as a chat (`reference/langfuse.md` §11).
 
-use std::fmt::Display;
-use std::io::Write;
-
+use super::number::Number;
 use crate::trace::{Message, Part, Payload};
 
 /// Appends a payload: bare text as text, everything else as JSON.
@@ -18,14 +16,13 @@ pub fn put_payload(out: &mut Vec<u8>, payload: &Payload<'_>) {
 }
 
 /// Appends a JSON object of names and numbers: counts, or amounts that are finite.
-pub fn put_numbers(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = (&'static str, impl Display)>) {
+pub fn put_numbers(out: &mut Vec<u8>, numbers: impl IntoIterator<Item = (&'static str, impl Number)>) {
     let mut separator = b'{';
     for (name, number) in numbers {
         out.push(separator);
         put_string(out, name);
         out.push(b':');
-        // Writing into memory cannot fail.
-        let _ = write!(out, "{number}");
+        number.put(out);
         separator = b',';
     }
     out.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });
@@ -192,7 +189,7 @@ mod tests {
     #[test]
     fn counts_are_an_object_even_when_there_are_none() {
         let mut out = Vec::new();
-        put_numbers(&mut out, [("input", 1), ("total", 0)]);
+        put_numbers(&mut out, [("input", 1u64), ("total", 0)]);
         put_numbers(&mut out, [] as [(&str, u64); 0]);
         assert_eq!(out, br#"{"input":1,"total":0}{}"#);
     }

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod cut;
 pub mod ingestion;
 pub mod json;
+pub mod number;
 pub mod otlp;
 pub mod protobuf;
 pub mod server_version;

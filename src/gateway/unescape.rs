@@ -131,9 +131,8 @@ fn unicode(text: &str) -> Option<(char, usize)> {
 }
 
 fn unit(text: &str) -> Option<u32> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    plain.then(|| u32::from_str_radix(digits, 16).ok()).flatten()
+    let digits = text.strip_prefix("\\u")?.as_bytes().first_chunk::<4>()?;
+    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
 fn pair(high: u32, low: u32) -> Option<char> {

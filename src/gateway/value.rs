@@ -103,9 +103,11 @@ impl<'a> Value<'a> {
     /// The value as text, if it begins like a structure.
     fn structured_text(&self) -> Option<Cow<'a, str>> {
         // Looked at before a long text is decoded: one that begins with a plain character is none.
-        if let Self::Json(json) = self
-            && json.strip_prefix('"').and_then(|text| text.bytes().next()).is_some_and(|byte| byte.is_ascii_alphanumeric())
-        {
+        let begin = match self {
+            Self::Text(text) => text.as_bytes().first(),
+            Self::Json(json) => json.strip_prefix('"').unwrap_or(json).as_bytes().first(),
+        };
+        if begin.is_some_and(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'[' | b'\\')) {
             return None;
         }
         self.text().filter(|text| is_structured(text))

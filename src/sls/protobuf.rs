@@ -39,6 +39,7 @@ impl<'p> Fields<'p> {
         Self { rest: message }
     }
 
+    #[inline]
     fn read(&mut self) -> Result<(u64, Wire<'p>), WireError> {
         let tag = self.varint()?;
         let value = match tag & 7 {
@@ -54,6 +55,7 @@ impl<'p> Fields<'p> {
         if tag >> 3 == 0 { Err(WireError::BadTag) } else { Ok((tag >> 3, value)) }
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
         // Tags and nearly all lengths.
         if let [byte @ 0..0x80, rest @ ..] = self.rest {
@@ -88,6 +90,7 @@ impl<'p> Iterator for Fields<'p> {
     type Item = Result<(u64, Wire<'p>), WireError>;
 
     /// The next field; after an error the iterator is at its end, since nothing behind the damage can be trusted.
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;

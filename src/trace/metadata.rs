@@ -144,8 +144,7 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
 /// Fields that nobody here knows, by name: an operator's own attributes. Verdicts of content safety stand before them and are never left
 /// out. Returns how many were.
 fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize {
-    let outside =
-        call.envelope.others.iter().map(|field| (text_of(field.key), Value::Text(text_of(field.value))));
+    let outside = call.envelope.others.iter().map(|field| (text_of(field.key), Value::Text(text_of(field.value))));
     let inside = call.ai.others.iter().filter(|(_, value)| !value.is_absent()).cloned();
     let mut all: Vec<(Cow<'a, str>, Value<'a>)> = outside.chain(inside).collect();
     let rank = |name: &str| !name.starts_with("safec");

@@ -17,17 +17,9 @@ pub struct Times {
     pub is_start_logged: bool,
 }
 
-/// The start of a call. Depends on nothing but the record, since Langfuse stores a moved start as a second row
+/// The start of a call that logged this one, if any. Depends on nothing but the record, since Langfuse stores a moved start as a second row
 /// (`reference/langfuse.md` §9). A record without any time starts at 0.
-pub fn start_ms(call: &GatewayCall<'_>, log_time: LogTime) -> i64 {
-    start_from(logged_start(call), call, log_time)
-}
-
-fn logged_start(call: &GatewayCall<'_>) -> Option<i64> {
-    Value::of_field(call.envelope.start_time).and_then(|text| parse(&text.text()?))
-}
-
-fn start_from(logged: Option<i64>, call: &GatewayCall<'_>, log_time: LogTime) -> i64 {
+fn start_ms(logged: Option<i64>, call: &GatewayCall<'_>, log_time: LogTime) -> i64 {
     let derived = || {
         let duration = duration(call).unwrap_or(0);
         log_time.milliseconds().map(|end| end.saturating_sub(duration))
@@ -37,8 +29,8 @@ fn start_from(logged: Option<i64>, call: &GatewayCall<'_>, log_time: LogTime) ->
 
 /// All times of a call, in order: start ≤ first token ≤ end, whatever the clocks said.
 pub fn times(call: &GatewayCall<'_>, log_time: LogTime) -> Times {
-    let logged = logged_start(call);
-    let start_ms = start_from(logged, call, log_time);
+    let logged = Value::of_field(call.envelope.start_time).and_then(|text| parse(&text.text()?));
+    let start_ms = start_ms(logged, call, log_time);
     let end_ms = match duration(call) {
         Some(duration) => start_ms.saturating_add(duration),
         None => log_time.milliseconds().unwrap_or(start_ms),
@@ -106,7 +98,7 @@ mod tests {
         let ai_log = r#"{"llm_first_token_duration":371,"llm_service_duration":1488}"#;
         let times = times_of(&[("start_time", "2026-03-02T02:10:01.037Z"), ("duration", "1500"), ("ai_log", ai_log)]);
         let start_ms = 1_772_417_401_037;
-        assert_eq!(times, Times { start_ms, end_ms: start_ms + 1500, completion_start_ms: Some(start_ms + 371) });
+        assert_eq!(times, Times { start_ms, end_ms: start_ms + 1500, completion_start_ms: Some(start_ms + 371), is_start_logged: true });
     }
 
     #[test]
