@@ -166,7 +166,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_text_of_a_string_is_what_its_escapes_mean() {
+        assert_eq!(decoded(r#"\u003cb\u003E\n\"\\n\/\b\f\r\t 好 \ud83d\ude00"#).unwrap(), "<b>\n\"\\n/\u{8}\u{c}\r\t 好 😀");
+        assert_eq!(decoded(r"half \ud83d pair \ud83dA").unwrap(), "half \u{fffd} pair \u{fffd}A");
+        assert!(matches!(decoded("plain 好"), Some(Cow::Borrowed("plain 好"))));
+        for broken in [r"\x", r"\u12", r"\u12g4", r"a\", r"\u+123"] {
+            assert_eq!((decoded(broken), minimal(broken)), (None, None), "{broken}");
+        }
+    }
+
+    #[test]
+    fn only_needless_escapes_are_undone_and_without_any_nothing_is_copied() {
+        let needed = r#"a\nb\t\r\"c\\u003c 好"#;
+        assert!(matches!(minimal(needed), Some(Cow::Borrowed(same)) if same == needed));
+        assert_eq!(minimal(r"\u003c\/\u4f60\b\u0022\u005c\u001F\u000a").unwrap(), r#"</你\u0008\"\\\u001f\n"#);
+    }
+
     proptest! {
+        #[test]
+        fn escaping_as_little_as_possible_is_escaping_the_text_anew(text in any::<String>(), units in "(\\\\u[0-9a-fA-F]{4}|[a-z好]|\\\\[\"\\\\/bfnrt]){0,12}") {
+            let all: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+            let plain = serde_json::to_string(&text).unwrap();
+            for string in [all.as_str(), &plain[1..plain.len() - 1], &units] {
+                let mut anew = Vec::new();
+                crate::export::json::put_string(&mut anew, &decoded(string).unwrap());
+                let minimal = minimal(string).unwrap();
+                prop_assert_eq!(format!("\"{minimal}\"").into_bytes(), anew);
+            }
+        }
+
+        #[test]
+        fn a_text_is_read_as_by_every_reader_of_json(text in any::<String>()) {
+            let json = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(decoded(&json[1..json.len() - 1]).unwrap(), text);
+        }
+
         #[test]
         fn the_meaning_never_changes(text in any::<String>()) {
             let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();

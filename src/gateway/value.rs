@@ -238,6 +238,29 @@ mod tests {
     }
 
     #[test]
+    fn only_what_certainly_is_a_text_stays_quoted() {
+        assert_eq!(Value::Json(r#""a \"b\" \u003c""#).quoted().unwrap(), r#"a \"b\" <"#);
+        assert_eq!(Value::Json(r#""你好""#).quoted().unwrap(), "你好");
+        for other in [
+            r#""""#,
+            r#""-""#,
+            r#"" x""#,
+            r#""null ""#,
+            r#""null\n""#,
+            r#""[1]""#,
+            r#""{""#,
+            r#""\u005b1]""#,
+            r#""a [truncated] b""#,
+            "7",
+            "[]",
+        ] {
+            assert_eq!(Value::Json(other).quoted(), None, "{other}");
+        }
+        assert_eq!(text("plain").quoted(), None);
+        assert_eq!(Value::Json(r#""a\u0020[truncated]\u0020b""#).quoted(), None);
+    }
+
+    #[test]
     fn json_is_found_as_a_value_and_inside_a_string() {
         assert_eq!(Value::Json(r#"{"a":1}"#).json().unwrap(), r#"{"a":1}"#);
         assert_eq!(Value::Json(r#""{\"a\":1}""#).json().unwrap(), r#"{"a":1}"#);

@@ -275,12 +275,17 @@ mod tests {
         Part::Text(Cow::Borrowed(text))
     }
 
+    /// As a member of `ai_log` comes and leaves.
+    fn quoted(text: &str) -> Part<'_> {
+        Part::Quoted(Cow::Borrowed(text))
+    }
+
     #[test]
     fn question_and_answer_become_two_messages() {
         with_content(&[("question", "你好"), ("answer", "-"), ("ai_log", r#"{"answer":"hello","system":"be kind"}"#)], |content| {
-            let leading = vec![Message::of("system", text("be kind")), Message::of("user", text("你好"))];
+            let leading = vec![Message::of("system", quoted("be kind")), Message::of("user", text("你好"))];
             assert_eq!(content.input, Some(Payload::Conversation { leading, logged: None, extras: vec![] }));
-            assert_eq!(content.output, Some(Payload::Reply(Message::of("assistant", text("hello")))));
+            assert_eq!(content.output, Some(Payload::Reply(Message::of("assistant", quoted("hello")))));
         });
     }
 
