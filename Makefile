@@ -90,6 +90,11 @@ cost: ## What the deployable costs as a process: PART=starts|memory|records|late
 	cargo build --locked --release --no-default-features --bin bootstrap --target-dir target/package/build
 	cargo bench --locked --bench process -- target/package/build/release/bootstrap $(PART)
 
+.PHONY: guard
+guard: ## Allocations and instructions of a record beside what they were; the second needs valgrind
+	@cargo test --locked --quiet --test allocations -- --nocapture
+	@cargo bench --locked --quiet --no-default-features --bench records -- instructions
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	cargo clean

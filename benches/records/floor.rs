@@ -49,8 +49,8 @@ fn look(log: &[u8]) {
         let (mut key, mut value) = ("", "");
         for field in Fields::of(content) {
             match field {
-                Ok((1, Wire::Bytes(bytes))) => key = std::str::from_utf8(bytes).unwrap_or_default(),
-                Ok((2, Wire::Bytes(bytes))) => value = std::str::from_utf8(bytes).unwrap_or_default(),
+                Ok((1, Wire::Bytes(bytes))) => key = simdutf8::basic::from_utf8(bytes).unwrap_or_default(),
+                Ok((2, Wire::Bytes(bytes))) => value = simdutf8::basic::from_utf8(bytes).unwrap_or_default(),
                 _ => {}
             }
         }
