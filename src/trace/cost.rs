@@ -96,7 +96,7 @@ impl Cost {
             .map(|(name, tokens)| Some((*name, if *tokens == 0 { 0.0 } else { amount(*tokens, rates.rate(name)?) })))
             .collect::<Option<_>>()?;
         let total = rounded(buckets.iter().map(|(_, amount)| amount).sum());
-        (0.0..MAX_COST).contains(&total).then(|| Self { buckets, total, source: Some(source) })
+        (0.0..MAX_COST).contains(&total).then_some(Self { buckets, total, source: Some(source) })
     }
 }
 

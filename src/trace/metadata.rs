@@ -150,7 +150,13 @@ fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize 
     let rank = |name: &str| !name.starts_with("safec");
     all.sort_by(|(one, _), (other, _)| (rank(one), one).cmp(&(rank(other), other)));
     // Of equal names the last one counts.
-    all.dedup_by(|later, earlier| later.0 == earlier.0 && replaced(earlier, later));
+    all.dedup_by(|later, earlier| {
+        let is_same = later.0 == earlier.0;
+        if is_same {
+            std::mem::swap(later, earlier);
+        }
+        is_same
+    });
     all.retain(|(_, value)| !value.is_absent());
     let verdicts = all.partition_point(|(name, _)| !rank(name));
     let dropped = verdicts.saturating_sub(MAX_UNKNOWN) + (all.len() - verdicts).saturating_sub(MAX_UNKNOWN);
@@ -159,12 +165,6 @@ fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize 
         metadata.put(unreserved(name), Some(value));
     }
     dropped
-}
-
-/// Puts the later of two in the place of the earlier; always true.
-fn replaced<T>(earlier: &mut T, later: &mut T) -> bool {
-    std::mem::swap(earlier, later);
-    true
 }
 
 /// True if an operator may call metadata so: a name that is no mark of ours and means nothing else to Langfuse

@@ -2,6 +2,8 @@
 //!
 //! A program of its own, because counting takes the place of the allocator.
 
+#![allow(clippy::print_stdout, reason = "the figure is for a person, and `make guard` shows it")]
+
 #[path = "../../benches/records/corpus.rs"]
 mod corpus;
 #[path = "../../benches/records/ours.rs"]
