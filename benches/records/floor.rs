@@ -6,7 +6,7 @@ use sls_to_langfuse::export::batch::Batch;
 use sls_to_langfuse::sls::protobuf::{Fields, Wire};
 
 use crate::corpus::Packed;
-use crate::ours::{Compression, Sent};
+use crate::ours::{Compression, Sent, compressor};
 
 /// The floor, with its buffers.
 pub struct Floor<'b> {
@@ -22,6 +22,7 @@ impl<'b> Floor<'b> {
     }
 
     pub fn run(&mut self, pages: &[Packed], compression: Compression) -> Sent {
+        let mut gzip = compressor(compression);
         let (mut sent, mut at) = (Sent::default(), Spans { batches: self.batches, batch: 0, span: 0 });
         for page in pages {
             self.page.resize(usize::try_from(page.raw_size).unwrap_or_default(), 0);
@@ -33,7 +34,7 @@ impl<'b> Floor<'b> {
                 let Some(span) = at.next() else { continue };
                 self.spans.extend_from_slice(span);
                 if at.is_at_the_end_of_a_batch() {
-                    sent.add(&self.spans, compression);
+                    sent.add(&self.spans, gzip.as_mut());
                     self.spans.clear();
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use sls_to_langfuse::convert::Converter;
 pub use sls_to_langfuse::delivery::destination::Compression;
+use sls_to_langfuse::delivery::gzip::Gzip;
 use sls_to_langfuse::delivery::ingestion_plan::Api;
 use sls_to_langfuse::delivery::request;
 use sls_to_langfuse::export::batch::Batch;
@@ -34,8 +35,8 @@ pub struct Sent {
 
 impl Sent {
     /// Makes the request that carries these encoded spans.
-    pub fn add(&mut self, spans: &[u8], compression: Compression) {
-        let Ok(body) = request::body(spans, Api::Otlp, compression) else { return };
+    pub fn add(&mut self, spans: &[u8], gzip: Option<&mut Gzip>) {
+        let Ok(body) = request::body(spans, Api::Otlp, gzip) else { return };
         self.wire += body.wire.len();
         self.raw += body.raw_len;
     }
@@ -49,7 +50,8 @@ impl Function {
     /// Pages in, request bodies out.
     pub fn deliver(&self, pages: impl IntoIterator<Item = (u64, Vec<u8>)>, compression: Compression) -> Sent {
         let mut sent = Sent::default();
-        self.convert(pages, |batch| sent.add(batch.bytes_of(&(0..batch.len())), compression));
+        let mut gzip = compressor(compression);
+        self.convert(pages, |batch| sent.add(batch.bytes_of(&(0..batch.len())), gzip.as_mut()));
         sent
     }
 
@@ -67,6 +69,14 @@ impl Function {
             }
         }
         converter.take().into_iter().for_each(|(_, batch)| full(batch));
+    }
+}
+
+/// What compresses the requests, if anything does.
+pub fn compressor(compression: Compression) -> Option<Gzip> {
+    match compression {
+        Compression::Gzip => Some(Gzip::default()),
+        Compression::None => None,
     }
 }
 
