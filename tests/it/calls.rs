@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use serde_json::Value;
-use sls_to_langfuse::emulator::langfuse::{Fault, When};
+use sls_to_langfuse::emulator::langfuse::{Fault, Gate, When};
 use sls_to_langfuse::handler::Handled;
 use sls_to_langfuse::invocation::Invocation;
 use sls_to_langfuse::report::Report;
@@ -268,8 +268,9 @@ async fn a_panic_fails_its_call_alone_and_says_nothing_of_the_event() {
 
 #[tokio::test]
 async fn calls_beyond_what_memory_allows_wait_for_their_turn_and_work_when_it_comes() {
-    let world = Arc::new(World::of(chats(8, 3), &[("LANGFUSE_SDK_TIMEOUT", "1.5")]).await);
-    world.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_secs(30)));
+    let world = Arc::new(World::of(chats(8, 3), &[]).await);
+    let gate = Gate::shut();
+    world.langfuse.refuse_when(When::ingest(), Fault::Held(gate.clone()));
     let call = |at: u64, timeout: &'static str| {
         let world = world.clone();
         let event = event(0, SEED + at, SEED + at + 1).to_string();
@@ -280,7 +281,7 @@ async fn calls_beyond_what_memory_allows_wait_for_their_turn_and_work_when_it_co
     let late = call(6, "1").await;
     assert_eq!((late.failure(), late.count("slsRequests")), (("out_of_time", "deadline"), 0));
     assert!(late.text.contains("while 3 others were worked on"), "{}", late.text);
-    world.langfuse.clear_script();
+    gate.open();
     call(7, "60").await.assert_success();
     for working in at_work {
         working.await.unwrap().assert_success();
@@ -299,14 +300,19 @@ async fn calls_of_a_warm_instance_go_over_the_connections_of_the_first() {
 #[tokio::test]
 async fn requests_leave_while_nine_others_wait_for_their_answers_and_no_further_one() {
     // Of 512 observations each: nine and a part.
-    let world = Arc::new(World::of(chats(50, 100), &[("LANGFUSE_SDK_TIMEOUT", "2")]).await);
-    world.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_secs(60)));
+    let world = Arc::new(World::of(chats(50, 100), &[]).await);
+    let gate = Gate::shut();
+    world.langfuse.refuse_when(When::ingest(), Fault::Held(gate.clone()));
     let calling = tokio::spawn({
         let world = world.clone();
         async move { world.function.invoke(&event(0, SEED, SEED + 50)).await }
     });
     until(|| world.posts().len() == 9).await;
-    world.langfuse.clear_script();
+    // The tenth stands ready long before the instance has answered so many other questions.
+    for _ in 0..200 {
+        assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, 9));
+    }
+    gate.open();
     let answer = calling.await.unwrap();
     answer.assert_success();
     assert_eq!((answer.count("shipLines"), world.langfuse.observations().len()), (5000, 5000));

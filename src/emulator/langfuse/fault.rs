@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::incoming::Incoming;
 use super::version::{ServerVersion, since};
@@ -57,6 +58,8 @@ pub enum Fault {
     },
     /// Everything is stored; the answer comes late.
     Delay(Duration),
+    /// Everything is stored; the answer comes when the gate is opened.
+    Held(Gate),
     /// Of a batch, the events with this text are not stored, and refused with this status; the others are.
     RefuseEvents {
         /// Text.
@@ -65,6 +68,35 @@ pub enum Fault {
         status: u16,
     },
 }
+
+/// Holds answers until it is opened, once for all.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    /// A gate that is shut.
+    pub fn shut() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+
+    /// Lets through whoever waits, and whoever comes later.
+    pub fn open(&self) {
+        self.0.close();
+    }
+
+    async fn pass(&self) {
+        // There are no permits: what is waited for is the end of the semaphore.
+        let _closed = self.0.acquire().await;
+    }
+}
+
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Gate {}
 
 impl Fault {
     /// A bare status with a JSON body in the form of §2: for 500 and 503 as Langfuse words them, else only a message.
@@ -84,7 +116,10 @@ impl Fault {
 
     /// Whether the request reaches the server behind the fault.
     pub(super) fn stores(&self) -> bool {
-        matches!(self, Self::ResetAfterStoring | Self::Cut(_) | Self::Drip { .. } | Self::Delay(_) | Self::RefuseEvents { .. })
+        matches!(
+            self,
+            Self::ResetAfterStoring | Self::Cut(_) | Self::Drip { .. } | Self::Delay(_) | Self::Held(_) | Self::RefuseEvents { .. }
+        )
     }
 
     /// What the peer gets, given the real answer where there is one.
@@ -105,6 +140,10 @@ impl Fault {
             Self::Drip { piece, pause } => Reply::Drip(real, piece, pause),
             Self::Delay(pause) => {
                 tokio::time::sleep(pause).await;
+                Reply::Whole(real)
+            }
+            Self::Held(gate) => {
+                gate.pass().await;
                 Reply::Whole(real)
             }
             Self::RefuseEvents { .. } => Reply::Whole(real),

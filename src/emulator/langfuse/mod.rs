@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 pub use batch::{MAX_BODY as BATCH_MAX_BODY, PATH as BATCH_PATH};
-pub use fault::{Fault, When};
+pub use fault::{Fault, Gate, When};
 pub use incoming::{Incoming, RecordedRequest};
 pub use otlp::PATH as OTLP_PATH;
 pub use store::Table;
