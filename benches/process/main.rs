@@ -12,6 +12,7 @@ mod latency;
 mod memory;
 mod plot;
 mod program;
+mod python;
 mod quota;
 mod records;
 mod starts;
@@ -37,6 +38,7 @@ async fn main() -> anyhow::Result<()> {
             "records" => records::run(&program).await?,
             "latency" => latency::run(&program).await?,
             "quota" => quota::run(&program).await?,
+            "python" => python::run(&program).await?,
             other => bail!("there is no part {other}"),
         }
     }

@@ -42,6 +42,12 @@ pub async fn run(program: &Path) -> anyhow::Result<()> {
     plots.iter().try_for_each(plot::draw)
 }
 
+/// What a record takes where nothing is compressed.
+pub async fn without_compression(program: &Path, world: &World) -> anyhow::Result<Spread> {
+    let process = started(program, world, "none").await?;
+    rounds(&process, RECORDS, 1, ROUNDS).await
+}
+
 async fn started(program: &Path, world: &World, compression: &str) -> anyhow::Result<Program> {
     let mut settings = world.settings();
     settings.insert("OTEL_EXPORTER_OTLP_COMPRESSION", compression.to_owned());

@@ -43,6 +43,11 @@ impl World {
         })
     }
 
+    /// Where SLS and Langfuse listen.
+    pub fn addresses(&self) -> [String; 2] {
+        [self.sls.address().to_string(), self.langfuse.address().to_string()]
+    }
+
     /// The settings of a function in this world.
     pub fn settings(&self) -> HashMap<&'static str, String> {
         HashMap::from([
