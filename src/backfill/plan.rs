@@ -76,10 +76,10 @@ impl PlanError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Shards(_) => {
-                "check project, Logstore and endpoint, and that the key has log:ListShards there; or name the shards with --shard"
+                "check project, Logstore, endpoint, key and secret, and that the key has log:ListShards there; or name the shards with --shard"
             }
             Self::Cursor { error: SlsError::Refused(refusal), .. } if refusal.is_of_shard() => "the Logstore has no such shard (any more)",
-            Self::Cursor { .. } => "check project, Logstore and endpoint, and that the key has log:GetCursorOrData there",
+            Self::Cursor { .. } => "check project, Logstore, endpoint, key and secret, and that the key has log:GetCursorOrData there",
         }
     }
 }

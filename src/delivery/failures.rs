@@ -9,6 +9,15 @@ use super::job::LastAttempt;
 use super::verdict::Block;
 use crate::error::{Failure, Stage};
 
+/// Comfort that holds for a call by the trigger alone.
+const COMES_AGAIN: &str = "nothing is lost, the trigger brings the range again; ";
+
+/// Message and hint for somebody who asked by hand: no trigger brings anything again.
+pub fn asked_by_hand(failure: Failure) -> (String, String) {
+    let hint = failure.hint.strip_prefix(COMES_AGAIN).map_or_else(|| failure.hint.clone(), str::to_owned);
+    (failure.message, hint)
+}
+
 /// Something stands in the way of every request.
 pub fn blocked(destination: &Destination, status: u16, block: &Block, api: Api) -> Failure {
     let message = match status {
@@ -36,7 +45,10 @@ pub fn too_long_a_wait(destination: &Destination, last: LastAttempt, wait: Durat
     unavailable(
         destination,
         last,
-        format!("{} asks for {seconds} s before the next attempt ({last}), which this call does not wait", host(destination)),
+        format!(
+            "{} did not take a request ({last}); the next attempt is {seconds} s away, which this call does not wait",
+            host(destination)
+        ),
     )
 }
 
@@ -48,7 +60,7 @@ fn unavailable(destination: &Destination, last: LastAttempt, message: String) ->
         LastAttempt::NoAnswer(NoAnswer::Unreachable) => "check the name in LANGFUSE_HOST, and that the function's network reaches it",
         _ => "check that Langfuse is up and reachable from the function; LANGFUSE_SDK_TIMEOUT limits each request",
     };
-    let hint = format!("nothing is lost, the trigger brings the range again; {advice}");
+    let hint = format!("{COMES_AGAIN}{advice}");
     Failure::new(Stage::Deliver, "langfuse_unavailable", message, in_names_of(destination, hint))
 }
 

@@ -118,7 +118,7 @@ pub async fn examine(
     let report = delivery.deliver(canary.batch()).await;
     if report.outcomes.first().map(|(_, outcome)| *outcome) != Some(Outcome::Delivered) {
         let failure = report.stop.map(|stop| stop.failure().clone()).or(report.left);
-        let (what, fix) = failure.map_or_else(|| refused(destination), |failure| (failure.message, failure.hint));
+        let (what, fix) = failure.map_or_else(|| refused(destination), failures::asked_by_hand);
         return Check::fail(ID, format!("the canary was not taken: {what}"), fix);
     }
     let written = Instant::now();
@@ -147,19 +147,29 @@ async fn read_back(destination: &Destination, canary: &Canary, paths: &[String; 
     }
 }
 
-/// Looks by the first call, and by the other where there is no such call.
+/// Looks by the first call, and by the other where the first has no such call or does not show it: while the tables of both are written,
+/// what came by the batch API stands in the old ones minutes before (`reference/langfuse.md` §14).
 async fn look(destination: &Destination, canary: &Canary, paths: &[String; 2]) -> Look {
-    let mut last = Look::Unclear;
-    for path in paths {
-        last = match destination.get(path).await {
+    let mut looks = [Look::Unclear; 2];
+    for (look, path) in looks.iter_mut().zip(paths) {
+        *look = match destination.get(path).await {
             Some(answer) => seen(&answer, canary),
             None => Look::Unclear,
         };
-        if last != Look::Closed(404) {
-            return last;
+        if !matches!(look, Look::NotYet | Look::Closed(404)) {
+            return *look;
         }
     }
-    last
+    both(looks)
+}
+
+/// What two looks say together: what one does not show yet may come, whether or not there is the other.
+fn both(looks: [Look; 2]) -> Look {
+    match looks {
+        [_, Look::There] => Look::There,
+        [Look::NotYet, _] | [_, Look::NotYet] => Look::NotYet,
+        [_, second] => second,
+    }
 }
 
 fn seen(answer: &Answer, canary: &Canary) -> Look {
@@ -248,6 +258,14 @@ mod tests {
         }
         let cut = Answer { status: 200, body: b"{".to_vec(), ..Answer::default() };
         assert_eq!(seen(&cut, &canary()), Look::Unclear);
+    }
+
+    #[test]
+    fn one_call_that_shows_it_is_enough_and_one_that_may_yet_show_it_is_waited_for() {
+        let (none, closed) = (Look::Closed(404), Look::Closed(403));
+        assert_eq!(both([Look::NotYet, Look::There]), Look::There);
+        assert_eq!([both([Look::NotYet, none]), both([none, Look::NotYet]), both([Look::NotYet, Look::Unclear])], [Look::NotYet; 3]);
+        assert_eq!([both([none, none]), both([none, closed]), both([none, Look::Unclear])], [none, closed, Look::Unclear]);
     }
 
     #[test]

@@ -151,7 +151,10 @@ async fn keys(destination: &Destination, plan: IngestionPlan, timeout: Duration)
 fn of_keys(destination: &Destination, outcome: Result<(), Failure>) -> Check {
     match outcome {
         Ok(()) => Check::ok("langfuse.keys", format!("{} takes the keys", failures::host(destination))),
-        Err(failure) => Check::fail("langfuse.keys", failure.message, failure.hint),
+        Err(failure) => {
+            let (what, fix) = failures::asked_by_hand(failure);
+            Check::fail("langfuse.keys", what, fix)
+        }
     }
 }
 

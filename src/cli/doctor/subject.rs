@@ -12,7 +12,7 @@ use super::manifest::Function;
 use crate::assembly;
 use crate::cli::ending::Ending;
 use crate::cli::overlay::Overlay;
-use crate::cli::{Surroundings, needs};
+use crate::cli::{Surroundings, arguments, needs};
 use crate::config::{self, Config, Problems, Variables};
 use crate::delivery::connection::http_client;
 use crate::delivery::destination::{Destination, DestinationSettings};
@@ -148,10 +148,16 @@ fn of_problems(problems: &Problems) -> Vec<Check> {
 /// The Logstore that was named; `None`: none was.
 ///
 /// # Errors
-/// [`Ending::Misused`] for half a name.
+/// [`Ending::Misused`] for half a name, and for one that no project or Logstore can have: it would become part of another address.
 pub fn place(names: &Names) -> Result<Option<LogPlace>, Ending> {
     match (&names.project, &names.logstore) {
-        (Some(project), Some(logstore)) => Ok(Some(LogPlace { project: project.clone(), logstore: logstore.clone() })),
+        (Some(project), Some(logstore)) => {
+            let project =
+                arguments::project_name(project).map_err(|rule| Ending::misused(format!("--project, or the manifest: {rule}")))?;
+            let logstore =
+                arguments::logstore_name(logstore).map_err(|rule| Ending::misused(format!("--logstore, or the manifest: {rule}")))?;
+            Ok(Some(LogPlace { project, logstore }))
+        }
         (None, None) => Ok(None),
         _ => Err(Ending::misused("--project and --logstore belong together")),
     }

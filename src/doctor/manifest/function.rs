@@ -1,5 +1,7 @@
 //! The function itself: role, time, size, start, network. Pure.
 
+use serde_json::Value;
+
 use super::{DEFAULT_CPU, DEFAULT_MEMORY, DEFAULT_TIMEOUT, Deployed, Package, all_or, interval, number};
 use crate::doctor::check::Check;
 
@@ -14,12 +16,18 @@ const ROUNDING: f64 = 1e-6;
 
 pub(super) fn role(deployed: &Deployed<'_>) -> Check {
     let id = "manifest.role";
-    match deployed.props["role"].as_str().filter(|role| !role.trim().is_empty()) {
-        Some(_) => Check::ok(id, "the function has a role; what it must be allowed says `doctor --policies`"),
-        None => Check::fail(
+    let named = |role: &Value| role.as_str().is_some_and(|role| !role.trim().is_empty());
+    match (named(&deployed.props["role"]), named(&deployed.trigger["invocationRole"])) {
+        (true, true) => Check::ok(id, "function and trigger have a role; what each must be allowed says `doctor --policies`"),
+        (false, _) => Check::fail(
             id,
             "the function has no role, so it gets no key to read SLS with",
             "set `role` to a role with log:GetCursorOrData on the Logstore (`doctor --policies --manifest s.yaml`)",
+        ),
+        (true, false) => Check::warn(
+            id,
+            "the trigger has no role of yours, so whether SLS may call the function depends on what is deployed with",
+            "set `invocationRole` of the trigger to a role that SLS may take and that may call the function (`doctor --policies --manifest s.yaml`)",
         ),
     }
 }

@@ -20,6 +20,7 @@ fn props() -> Value {
 fn log_trigger() -> Value {
     json!({
         "triggerName": "t", "triggerType": "log", "sourceArn": "acs:log:cn-hangzhou:1:project/p",
+        "invocationRole": "acs:ram::1:role/t",
         "triggerConfig": {
             "enable": true, "sourceConfig": {"logstore": "l"}, "jobConfig": {"triggerInterval": 60, "maxRetryTime": 3},
             "logConfig": {"project": "p", "logstore": "trigger"}, "functionParameter": {},
@@ -67,6 +68,15 @@ fn function_and_project_must_be_in_one_region() {
     assert_eq!(after("manifest.region", |props, _| props["region"] = json!("cn-beijing")), Status::Fail);
     assert_eq!(after("manifest.region", |_, trigger| trigger["sourceArn"] = Value::Null), Status::Fail);
     assert_eq!(after("manifest.region", |props, _| props["region"] = Value::Null), Status::Fail);
+}
+
+#[test]
+fn a_trigger_without_a_role_is_worth_a_look() {
+    for role in [Value::Null, json!(" ")] {
+        assert_eq!(after("manifest.role", |_, trigger| trigger["invocationRole"] = role), Status::Warn);
+    }
+    let neither = |props: &mut Value, trigger: &mut Value| (props["role"], trigger["invocationRole"]) = (Value::Null, Value::Null);
+    assert_eq!(after("manifest.role", neither), Status::Fail);
 }
 
 #[test]

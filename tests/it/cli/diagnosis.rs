@@ -503,6 +503,28 @@ async fn what_is_shown_late_is_waited_for() {
 }
 
 #[tokio::test]
+async fn what_the_old_tables_show_first_is_read_there() {
+    let dual = LangfuseWorld { mode: WriteMode::Dual, ..LangfuseWorld::default() };
+    let patient = Patient::with_langfuse(dual).await.set("LANGFUSE_INGESTION", "batch").asking(&["--canary-wait", "1"]);
+    let empty = Fault::answer(200, "application/json", r#"{"data":[],"meta":{}}"#);
+    patient.langfuse.refuse_when(When::path("/api/public/v2/observations"), empty);
+    assert_eq!(patient.examined().await.status("langfuse.canary"), "ok");
+}
+
+#[tokio::test]
+async fn a_langfuse_in_trouble_is_told_without_the_comfort_of_a_trigger() {
+    for (when, id) in [(When::text("sls-to-langfuse doctor"), "langfuse.canary"), (When::ingest(), "langfuse.keys")] {
+        let patient = Patient::well().await.asking(&["--timeout", "1"]);
+        patient.langfuse.refuse_when(when, Fault::answer(503, "application/json", "{}"));
+        let found = patient.examined().await;
+        found.fails_only(id);
+        let fix = found.check(id)["fix"].as_str().unwrap();
+        assert_eq!(fix, "look at the health of Langfuse and of the proxies in front of it");
+        assert!(!found.text(id).contains("asks for"), "a server that named no wait asked for none");
+    }
+}
+
+#[tokio::test]
 async fn reading_calls_that_are_closed_are_no_failure_of_delivery() {
     let patient = Patient::well().await;
     for path in ["/api/public/v2/observations", "/api/public/observations"] {
@@ -562,6 +584,8 @@ async fn wrong_usage_is_2_and_prints_nothing() {
         vec!["doctor", "--write", "d"],
         vec!["doctor", "--canary-wait", "0"],
         vec!["doctor", "--manifest", "no-such-file"],
+        vec!["doctor", "--project", "my-project", "--logstore", "gateway/../log"],
+        vec!["doctor", "--project", "my.project", "--logstore", "gateway-log"],
     ] {
         let ended = run(&arguments, &[]).await;
         assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{arguments:?}");
