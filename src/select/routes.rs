@@ -50,6 +50,11 @@ impl Routes {
         !self.rules.is_empty()
     }
 
+    /// Lets a destination that refuses us hold up the records of every route: where a person waits for the end, who can mend it and go on.
+    pub fn block_on_refusal(&mut self) {
+        self.rules.iter_mut().for_each(|route| route.on_refusal = OnRefusal::Block);
+    }
+
     /// Where the record with these fields goes.
     pub fn route(&self, fields: &impl Fields) -> Routed<'_> {
         if !self.exist() {

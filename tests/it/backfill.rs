@@ -525,6 +525,33 @@ async fn routes_are_counted_by_name() {
 }
 
 #[tokio::test]
+async fn a_destination_of_a_route_that_refuses_us_leaves_its_records_for_the_next_run() {
+    let place = Place::of_shards(&[0]).await;
+    (0..3).for_each(|number| place.receive(0, chat(number), 0));
+    let other = LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap();
+    other.refuse_when(When::ingest(), Fault::status(401));
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    let route = format!(
+        "[destination.other]\nhost = '{}'\npublic_key = '{}'\nsecret_key = 'env:OTHER_KEY'\n\
+         [[route]]\nname = 'first'\nwhen = [{{ field = 'request_id', equals = 'request-000000' }}]\nto = 'other'\n\
+         [[route]]\nname = 'rest'\nto = 'default'\n",
+        other.base_url(),
+        LangfuseWorld::PUBLIC_KEY
+    );
+    std::fs::write(rules.path(), route).unwrap();
+    let file = rules.path().display().to_string();
+    let settings = [("CONFIG_FILE", file.as_str()), ("OTHER_KEY", LangfuseWorld::SECRET_KEY)];
+    let all = with(&window(0, 1), &["--json"]);
+    let stopped = place.backfill_with(&all, &settings).await;
+    let told = printed(&stopped);
+    assert_eq!((stopped.code, &told["done"], &told["deadLettered"]), (Some(1), &json!(false), &json!({})), "{}", stopped.stderr);
+    other.clear_script();
+    let done = printed(&place.backfill_with(&all, &settings).await);
+    assert_eq!((&done["done"], &done["delivered"]), (&json!(true), &json!(3)));
+    assert_eq!((place.langfuse.observations().len(), other.observations().len()), (2, 1));
+}
+
+#[tokio::test]
 async fn observations_keep_the_rate_that_was_said() {
     let (place, all) = Place::of_slices(3).await;
     let child = place.command(&with(&all, &["--rate", "256"]), &[]).spawn().unwrap();

@@ -123,6 +123,7 @@ impl Backfill {
         if !config.trace.enabled {
             return Err(Ending::misused("LANGFUSE_TRACING_ENABLED is false: nothing would be delivered; set it to true for the backfill"));
         }
+        config.selection.routes.block_on_refusal();
         let (endpoint, parameter) = self.source(&mut config)?;
         logging::start_beside_result(&config.log, LogFormat::Human);
         let handler = assembly::handler(&config, Place::Elsewhere).context("the clients cannot be set up")?;
