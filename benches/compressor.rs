@@ -84,7 +84,7 @@ fn candidates() -> Vec<Candidate> {
         flate2("flate2 with zlib-rs, level 3", 3),
         libdeflate("libdeflate, level 1", 1),
         libdeflate("libdeflate, level 2", 2),
-        Candidate { name: "ours", pack: Box::new(move |body| ours.pack(&[body]).len()) },
+        Candidate { name: "ours", pack: Box::new(move |body| ours.pack(body).len()) },
     ]
 }
 

@@ -11,6 +11,7 @@ use crate::policy;
 use crate::report::SkipReason;
 use crate::select::Routed;
 use crate::sls::LogRecord;
+use crate::spare::Spare;
 use crate::spent::Spent;
 use crate::trace::{Observation, SpanId};
 
@@ -34,8 +35,8 @@ struct OpenBatch {
     /// What the destination has accepted in earlier attempts.
     known: HashSet<SpanId>,
     batch: Batch,
-    /// The next one: with room for a full request, but only where there is no other destination.
-    empty: fn() -> Batch,
+    /// The memory of the next one, with room for a full request, but only where there is no other destination.
+    spare: Option<Spare>,
 }
 
 /// What became of a record.
@@ -71,10 +72,11 @@ pub struct Converted {
 
 impl<'s> Converter<'s> {
     /// A converter with an empty batch for each destination, which passes over the observations that are known to have arrived there.
-    pub fn new(judge: Judge<'s>, known: impl IntoIterator<Item = HashSet<SpanId>>) -> Self {
-        let mut open: Vec<_> = known.into_iter().map(|known| OpenBatch { known, batch: Batch::default(), empty: Batch::default }).collect();
+    /// Full requests are written into `spare` memory.
+    pub fn new(judge: Judge<'s>, known: impl IntoIterator<Item = HashSet<SpanId>>, spare: Spare) -> Self {
+        let mut open: Vec<_> = known.into_iter().map(|known| OpenBatch { known, batch: Batch::default(), spare: None }).collect();
         if let [only] = open.as_mut_slice() {
-            (only.batch, only.empty) = (Batch::with_room(), Batch::with_room);
+            (only.batch, only.spare) = (Batch::with_room(&spare), Some(spare));
         }
         Self { judge, writer: SpanWriter::default(), open, tickets: 0 }
     }
@@ -140,7 +142,10 @@ impl<'s> Converter<'s> {
 impl OpenBatch {
     /// Appends an encoded observation and hands over the batch that had no room for it.
     fn push(&mut self, encoded: &[u8], source: Source) -> Option<Batch> {
-        let full = self.batch.is_full_for(encoded.len(), otlp::body_len).then(|| std::mem::replace(&mut self.batch, (self.empty)()));
+        let full = self.batch.is_full_for(encoded.len(), otlp::body_len).then(|| {
+            let empty = self.spare.as_ref().map(Batch::with_room).unwrap_or_default();
+            std::mem::replace(&mut self.batch, empty)
+        });
         self.batch.push(encoded, source);
         full
     }

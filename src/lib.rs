@@ -18,7 +18,7 @@
 //! # Who may know whom
 //!
 //! Imports go one way. `sls` knows nothing of gateways; `gateway` knows log records alone; `trace` knows gateway calls; `policy` and `export` know
-//! traces, and not each other; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`], [`budget`] and
+//! traces, and not each other; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`], [`budget`], [`spare`] and
 //! [`masking`], which knows texts alone, are leaves. [`config`] is
 //! the only reader of the environment. A new gateway dialect is a table of the configuration file (`gateway/dialect`), a new destination a
 //! file in `export`, a new platform one in `runtime`. `backfill` finds the ranges of a window of time, and `replay` what dead letters point at;
@@ -70,6 +70,7 @@ pub mod secret;
 pub mod select;
 pub mod settlement;
 pub mod sls;
+pub mod spare;
 pub mod spent;
 pub mod start;
 pub mod survey;

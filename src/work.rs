@@ -19,6 +19,7 @@ use crate::report::Report;
 use crate::settlement::Settlement;
 use crate::sls::LogRecord;
 use crate::sls::reader::Range;
+use crate::spare::Spare;
 
 /// Requests of one call on their way at the same time, to all destinations together: on a whole core a request is made in some six
 /// milliseconds, and an answer that takes fifty then waits for nobody. Their memory is bounded by the budget.
@@ -54,11 +55,11 @@ struct Outlet {
 
 impl<'c> Work<'c> {
     /// Work that settles into `settlement`. There is a delivery for each destination.
-    pub fn new(settlement: Settlement<'c>, judge: Judge<'c>, deliveries: Vec<CallDelivery>, budget: CallBudget) -> Self {
+    pub fn new(settlement: Settlement<'c>, judge: Judge<'c>, deliveries: Vec<CallDelivery>, budget: CallBudget, spare: &Spare) -> Self {
         let outlet = |delivery| Outlet { delivery, refused: false, closed: false };
         Self {
             settlement,
-            converter: Converter::new(judge, deliveries.iter().map(CallDelivery::accepted_before)),
+            converter: Converter::new(judge, deliveries.iter().map(CallDelivery::accepted_before), spare.clone()),
             outlets: deliveries.into_iter().map(outlet).collect(),
             on_the_way: JoinSet::new(),
             budget,

@@ -16,6 +16,7 @@ use sls_to_langfuse::origin::Position;
 use sls_to_langfuse::select::Selection;
 use sls_to_langfuse::sls::decode;
 use sls_to_langfuse::sls::wire::{Content, Log, LogGroup};
+use sls_to_langfuse::spare::Spare;
 use sls_to_langfuse::trace::settings::TraceSettings;
 
 /// What the texts are like.
@@ -80,7 +81,7 @@ pub fn page(groups: &[LogGroup]) -> Vec<u8> {
 /// The bodies of the OTLP requests that the records become, before compression.
 pub fn bodies(groups: &[LogGroup]) -> Vec<Vec<u8>> {
     let (trace, selection) = (TraceSettings::default(), Selection::default());
-    let mut converter = Converter::new(Judge { trace: &trace, selection: &selection }, [HashSet::new()]);
+    let mut converter = Converter::new(Judge { trace: &trace, selection: &selection }, [HashSet::new()], Spare::default());
     let mut batches = Vec::new();
     let page = page(groups);
     for record in decode::groups(&page).flatten().flat_map(|group| group.records()).flatten() {

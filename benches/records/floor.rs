@@ -1,28 +1,40 @@
 //! The least that any program must do with the same bytes: unpack the page, look at every field and check its text, read `ai_log` once,
 //! write the bytes that leave, and compress them. It decides nothing and understands nothing.
 
+use libdeflater::{CompressionLvl, Compressor};
 use serde::de::IgnoredAny;
 use sls_to_langfuse::export::batch::Batch;
+use sls_to_langfuse::export::otlp;
 use sls_to_langfuse::sls::protobuf::{Fields, Wire};
 
 use crate::corpus::Packed;
-use crate::ours::{Compression, Sent, compressor};
+use crate::ours::{Compression, Sent};
 
-/// The floor, with its buffers.
+/// Room for what a request begins with. Bytes.
+const HEAD_ROOM: usize = 128;
+
+/// The floor, with its buffers, which it never gives back.
 pub struct Floor<'b> {
     /// What leaves, as it leaves.
     batches: &'b [Batch],
     page: Vec<u8>,
-    spans: Vec<u8>,
+    request: Request,
+}
+
+/// A request in the making.
+struct Request {
+    bytes: Vec<u8>,
+    packed: Vec<u8>,
+    gzip: Option<Compressor>,
 }
 
 impl<'b> Floor<'b> {
-    pub fn new(batches: &'b [Batch]) -> Self {
-        Self { batches, page: Vec::new(), spans: Vec::new() }
+    pub fn new(batches: &'b [Batch], compression: Compression) -> Self {
+        let gzip = (compression == Compression::Gzip).then(|| Compressor::new(CompressionLvl::new(1).unwrap_or_default()));
+        Self { batches, page: Vec::new(), request: Request { bytes: vec![0; HEAD_ROOM], packed: Vec::new(), gzip } }
     }
 
-    pub fn run(&mut self, pages: &[Packed], compression: Compression) -> Sent {
-        let mut gzip = compressor(compression);
+    pub fn run(&mut self, pages: &[Packed]) -> Sent {
         let (mut sent, mut at) = (Sent::default(), Spans { batches: self.batches, batch: 0, span: 0 });
         for page in pages {
             self.page.resize(usize::try_from(page.raw_size).unwrap_or_default(), 0);
@@ -32,14 +44,31 @@ impl<'b> Floor<'b> {
             for log in parts(&self.page, 1).flat_map(|group| parts(group, 1)) {
                 look(log);
                 let Some(span) = at.next() else { continue };
-                self.spans.extend_from_slice(span);
+                self.request.bytes.extend_from_slice(span);
                 if at.is_at_the_end_of_a_batch() {
-                    sent.add(&self.spans, gzip.as_mut());
-                    self.spans.clear();
+                    self.request.send(&mut sent);
                 }
             }
         }
         sent
+    }
+}
+
+impl Request {
+    fn send(&mut self, sent: &mut Sent) {
+        let head = otlp::body_prefix(self.bytes.len() - HEAD_ROOM);
+        let begin = HEAD_ROOM - head.len();
+        self.bytes[begin..HEAD_ROOM].copy_from_slice(&head);
+        let raw = std::hint::black_box(&self.bytes[begin..]);
+        sent.raw += raw.len();
+        sent.wire += match &mut self.gzip {
+            None => raw.len(),
+            Some(gzip) => {
+                self.packed.resize(gzip.gzip_compress_bound(raw.len()).max(self.packed.len()), 0);
+                gzip.gzip_compress(raw, &mut self.packed).unwrap_or_default()
+            }
+        };
+        self.bytes.truncate(HEAD_ROOM);
     }
 }
 

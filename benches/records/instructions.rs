@@ -23,9 +23,9 @@ pub fn once(what: &str) -> ExitCode {
     let (Some((_, texture)), Some((_, compression))) = (TEXTURES.get(texture), COMPRESSIONS.get(compression)) else {
         return ExitCode::from(2);
     };
-    let (corpus, function) = (Corpus::new(*texture, PAGES), Function::new());
+    let (corpus, mut function) = (Corpus::new(*texture, PAGES), Function::new(*compression));
     for _ in 0..rounds {
-        black_box(function.deliver(received(&corpus.pages), *compression));
+        black_box(function.deliver(received(&corpus.pages)));
     }
     ExitCode::SUCCESS
 }

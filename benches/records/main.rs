@@ -84,18 +84,18 @@ struct Measured {
 
 impl Measured {
     fn of(corpus: &Corpus, compression: Compression) -> Self {
-        let function = Function::new();
+        let mut function = Function::new(compression);
         let mut batches = Vec::new();
         function.convert(received(&corpus.pages), |batch| batches.push(batch));
-        let mut floor = Floor::new(&batches);
+        let mut floor = Floor::new(&batches, compression);
         let mut measured = Self { ours: Vec::new(), floor: Vec::new(), straightforward: Vec::new(), sent: Sent::default(), compression };
         let each = |time: Duration| time.as_secs_f64() * 1e6 / corpus.records as f64;
         for _ in 0..ROUNDS {
             let pages = received(&corpus.pages);
-            let (time, sent) = timed(|| function.deliver(pages, compression));
+            let (time, sent) = timed(|| function.deliver(pages));
             measured.ours.push(each(time));
             measured.sent = sent;
-            let (time, least) = timed(|| floor.run(black_box(&corpus.pages), compression));
+            let (time, least) = timed(|| floor.run(black_box(&corpus.pages)));
             assert_eq!(least, sent, "the floor sends other bytes");
             measured.floor.push(each(time));
             let (time, alike) = timed(|| straightforward::run(black_box(&corpus.pages), compression));

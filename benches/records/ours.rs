@@ -6,7 +6,7 @@ use sls_to_langfuse::convert::Converter;
 pub use sls_to_langfuse::delivery::destination::Compression;
 use sls_to_langfuse::delivery::gzip::Gzip;
 use sls_to_langfuse::delivery::ingestion_plan::Api;
-use sls_to_langfuse::delivery::request;
+use sls_to_langfuse::delivery::request::{self, Run};
 use sls_to_langfuse::export::batch::Batch;
 use sls_to_langfuse::feed::of_group;
 use sls_to_langfuse::judge::Judge;
@@ -14,14 +14,17 @@ use sls_to_langfuse::select::Selection;
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::decode;
 use sls_to_langfuse::sls::page::{Packing, PageHead};
+use sls_to_langfuse::spare::Spare;
 use sls_to_langfuse::trace::settings::TraceSettings;
 
 use crate::corpus::Packed;
 
-/// What people run: every setting as it is by default.
+/// What people run: every setting as it is by default, but for compression. What it keeps from call to call is kept here from round to round.
 pub struct Function {
     trace: TraceSettings,
     selection: Selection,
+    spare: Spare,
+    gzip: Option<Gzip>,
 }
 
 /// What left, in sums.
@@ -33,34 +36,30 @@ pub struct Sent {
     pub raw: usize,
 }
 
-impl Sent {
-    /// Makes the request that carries these encoded spans.
-    pub fn add(&mut self, spans: &[u8], gzip: Option<&mut Gzip>) {
-        let Ok(body) = request::body(spans, Api::Otlp, gzip) else { return };
-        self.wire += body.wire.len();
-        self.raw += body.raw_len;
-    }
-}
-
 impl Function {
-    pub fn new() -> Self {
-        Self { trace: TraceSettings::default(), selection: Selection::default() }
+    pub fn new(compression: Compression) -> Self {
+        let gzip = (compression == Compression::Gzip).then(Gzip::default);
+        Self { trace: TraceSettings::default(), selection: Selection::default(), spare: Spare::default(), gzip }
     }
 
     /// Pages in, request bodies out.
-    pub fn deliver(&self, pages: impl IntoIterator<Item = (u64, Vec<u8>)>, compression: Compression) -> Sent {
-        let mut sent = Sent::default();
-        let mut gzip = compressor(compression);
-        self.convert(pages, |batch| sent.add(batch.bytes_of(&(0..batch.len())), gzip.as_mut()));
+    pub fn deliver(&mut self, pages: impl IntoIterator<Item = (u64, Vec<u8>)>) -> Sent {
+        let (mut sent, mut gzip) = (Sent::default(), self.gzip.take());
+        self.convert(pages, |mut batch| {
+            let Ok(body) = request::body(Run::Whole(batch.hand_over()), Api::Otlp, gzip.as_mut()) else { return };
+            sent.wire += body.wire.len();
+            sent.raw += body.raw_len;
+        });
+        self.gzip = gzip;
         sent
     }
 
     /// Pages in, full batches out.
     pub fn convert(&self, pages: impl IntoIterator<Item = (u64, Vec<u8>)>, mut full: impl FnMut(Batch)) {
         let judge = Judge { trace: &self.trace, selection: &self.selection };
-        let mut converter = Converter::new(judge, [HashSet::new()]);
+        let mut converter = Converter::new(judge, [HashSet::new()], self.spare.clone());
         for (raw_size, body) in pages {
-            let Ok(page) = head(raw_size).unpack(body) else { continue };
+            let Ok(page) = head(raw_size).unpack(body.into(), &self.spare) else { continue };
             for group in decode::groups(&page).flatten() {
                 for (position, record) in of_group(None, group) {
                     let Some(record) = record else { continue };
@@ -69,14 +68,6 @@ impl Function {
             }
         }
         converter.take().into_iter().for_each(|(_, batch)| full(batch));
-    }
-}
-
-/// What compresses the requests, if anything does.
-pub fn compressor(compression: Compression) -> Option<Gzip> {
-    match compression {
-        Compression::Gzip => Some(Gzip::default()),
-        Compression::None => None,
     }
 }
 

@@ -198,7 +198,7 @@ impl CallDelivery {
 
     /// Sends a job once and reads the answer, within `limit` and the deadline.
     pub(super) async fn send(&self, shipment: &mut Shipment, job: &Job, limit: Duration) -> Sent {
-        let body = match shipment.body(job, |spans, api| self.destination.body(spans, api)) {
+        let body = match shipment.body(job, |run, api| self.destination.body(run, api)) {
             Ok(body) => body,
             Err(NoBody::TooLarge) => return Sent::Whole(413, Verdict::TooLarge),
             Err(NoBody::Unreadable) => return Sent::Unreadable,

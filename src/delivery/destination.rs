@@ -14,7 +14,7 @@ use super::answer::{Answer, MAX_ANSWER_BYTES, NoAnswer};
 use super::gzip::Gzip;
 use super::ingestion_plan::{Api, IngestionPlan};
 use super::memory::AcceptedSpans;
-use super::request::{self, Body, NoBody};
+use super::request::{self, Body, NoBody, Run};
 use super::verdict::Block;
 use crate::export::server_version::{HEALTH_PATH, ServerVersion};
 use crate::secret::Secret;
@@ -136,13 +136,13 @@ impl Destination {
         &self.settings
     }
 
-    /// The body that carries these encoded spans, compressed as the operator wants.
+    /// The body that carries this run, compressed as the operator wants.
     ///
     /// # Errors
     /// As [`request::body`].
-    pub fn body(&self, spans: &[u8], api: Api) -> Result<Body, NoBody> {
+    pub fn body(&self, run: Run<'_>, api: Api) -> Result<Body, NoBody> {
         let mut gzip = self.gzip.as_ref().map(|gzip| gzip.lock().unwrap_or_else(PoisonError::into_inner));
-        request::body(spans, api, gzip.as_deref_mut())
+        request::body(run, api, gzip.as_deref_mut())
     }
 
     /// Sends a body and reads the whole answer, within the request time-out and `left`.

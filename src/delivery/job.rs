@@ -9,7 +9,7 @@ use super::backoff::MAX_ATTEMPTS;
 use super::batch_answer::ObservationResult;
 use super::ingestion_plan::Api;
 use super::memory::AcceptedSpan;
-use super::request::{Body, NoBody};
+use super::request::{Body, NoBody, Run};
 use super::{BatchReport, DeadLetterReason, Outcome, SendStats, Stop};
 use crate::error::Failure;
 use crate::export::batch::Batch;
@@ -64,7 +64,7 @@ impl std::fmt::Display for LastAttempt {
 #[derive(Debug)]
 pub struct Shipment {
     batch: Batch,
-    /// The body of the whole batch since it was made. It holds the same as the encoded observations in less memory, so those are given back
+    /// The body of the whole batch since it was made. It holds the same as the encoded observations in less memory, so those are handed over
     /// until the batch has to be divided: what waits for an answer is what memory goes into.
     whole: Option<Body>,
     /// Observations that were cut for a server that refused their size, by their index in the batch.
@@ -114,16 +114,17 @@ impl Shipment {
     ///
     /// # Errors
     /// Those of `make`.
-    pub fn body(&mut self, job: &Job, make: impl FnOnce(&[u8], Api) -> Result<Body, NoBody>) -> Result<Body, NoBody> {
+    pub fn body(&mut self, job: &Job, make: impl FnOnce(Run<'_>, Api) -> Result<Body, NoBody>) -> Result<Body, NoBody> {
         let is_whole = job.run == (0..self.batch.len()) && !self.cut.contains_key(&job.run.start);
         if let Some(body) = self.whole.as_ref().filter(|body| is_whole && body.api == job.api) {
             return Ok(body.clone());
         }
-        let body = make(self.bytes(job)?, job.api)?;
-        if is_whole && body.api == Api::Otlp {
-            self.whole = Some(body.clone());
-            self.batch.give_back();
+        if !is_whole || job.api != Api::Otlp {
+            return make(Run::Part(self.bytes(job)?), job.api);
         }
+        // Nothing else holds them: a body of the whole batch is the only thing that ever takes them, and there is none.
+        let body = make(Run::Whole(self.batch.hand_over()), job.api)?;
+        self.whole = Some(body.clone());
         Ok(body)
     }
 

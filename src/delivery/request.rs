@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::gzip::{self, Gzip};
 use super::ingestion_plan::Api;
+use crate::export::batch::Encoded;
 use crate::export::ingestion::{self, Fit, ObservationEvents};
 use crate::export::otlp;
 
@@ -27,13 +28,37 @@ pub struct Body {
 
 impl Body {
     /// The encoded spans that an OTLP body carries: the last `length` of its bytes before compression.
-    pub fn spans(&self, length: usize) -> Option<Vec<u8>> {
-        let mut raw = match self.encoding {
-            Some(_) => gzip::unpack(&self.wire, self.raw_len)?,
-            None => self.wire.to_vec(),
+    pub fn spans(&self, length: usize) -> Option<Encoded> {
+        let raw = match self.encoding {
+            Some(_) => gzip::unpack(&self.wire, self.raw_len)?.into(),
+            None => self.wire.clone(),
         };
-        raw.drain(..raw.len().checked_sub(length)?);
-        Some(raw)
+        raw.get(raw.len().checked_sub(length)?..).map(Encoded::from)
+    }
+}
+
+/// The encoded spans of a request.
+#[derive(Debug)]
+pub enum Run<'b> {
+    /// All of a batch: the request takes their memory over.
+    Whole(Encoded),
+    /// Some of them.
+    Part(&'b [u8]),
+}
+
+impl Run<'_> {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Whole(encoded) => encoded.as_slice(),
+            Self::Part(spans) => spans,
+        }
+    }
+
+    fn behind(self, head: &[u8]) -> Bytes {
+        match self {
+            Self::Whole(encoded) => encoded.behind(head),
+            Self::Part(spans) => [head, spans].concat().into(),
+        }
     }
 }
 
@@ -46,15 +71,15 @@ pub enum NoBody {
     Unreadable,
 }
 
-/// The body that carries these encoded spans, through `gzip` where the operator wants it compressed.
+/// The body that carries this run, through `gzip` where the operator wants it compressed.
 ///
 /// # Errors
 /// [`NoBody`]; never for OTLP, whose batches are of the right size already.
-pub fn body(spans: &[u8], api: Api, gzip: Option<&mut Gzip>) -> Result<Body, NoBody> {
+pub fn body(run: Run<'_>, api: Api, gzip: Option<&mut Gzip>) -> Result<Body, NoBody> {
     match api {
-        Api::Otlp => Ok(otlp_body(spans, gzip)),
+        Api::Otlp => Ok(otlp_body(run, gzip)),
         Api::Batch(dialect) => {
-            let request = ingestion::events(spans, dialect).map_err(|_| NoBody::Unreadable)?;
+            let request = ingestion::events(run.as_slice(), dialect).map_err(|_| NoBody::Unreadable)?;
             if request.fit() != Fit::Send {
                 return Err(NoBody::TooLarge);
             }
@@ -65,14 +90,15 @@ pub fn body(spans: &[u8], api: Api, gzip: Option<&mut Gzip>) -> Result<Body, NoB
     }
 }
 
-fn otlp_body(spans: &[u8], gzip: Option<&mut Gzip>) -> Body {
-    let prefix = otlp::body_prefix(spans.len());
-    let raw_len = prefix.len() + spans.len();
+fn otlp_body(run: Run<'_>, gzip: Option<&mut Gzip>) -> Body {
+    let prefix = otlp::body_prefix(run.as_slice().len());
+    let raw = run.behind(&prefix);
+    let raw_len = raw.len();
     let (wire, encoding) = match gzip {
-        None => ([prefix.as_slice(), spans].concat(), None),
-        Some(gzip) => (gzip.pack(&[&prefix, spans]), Some("gzip")),
+        None => (raw, None),
+        Some(gzip) => (gzip.pack(&raw).into(), Some("gzip")),
     };
-    Body { api: Api::Otlp, wire: wire.into(), raw_len, encoding, events: Vec::new() }
+    Body { api: Api::Otlp, wire, raw_len, encoding, events: Vec::new() }
 }
 
 #[cfg(test)]
@@ -84,8 +110,8 @@ mod tests {
     #[test]
     fn both_forms_carry_the_same_bytes_and_the_exact_length() {
         let spans = vec![7; 5000];
-        let plain = body(&spans, Api::Otlp, None).unwrap();
-        let packed = body(&spans, Api::Otlp, Some(&mut Gzip::default())).unwrap();
+        let plain = body(Run::Whole(Encoded::from(spans.as_slice())), Api::Otlp, None).unwrap();
+        let packed = body(Run::Part(&spans), Api::Otlp, Some(&mut Gzip::default())).unwrap();
         let mut unpacked = Vec::new();
         flate2::read::GzDecoder::new(packed.wire.as_ref()).read_to_end(&mut unpacked).unwrap();
         assert_eq!(unpacked, plain.wire);
@@ -96,8 +122,11 @@ mod tests {
 
     #[test]
     fn the_batch_api_gets_bare_json_whatever_the_operator_wants_of_otlp() {
-        let empty = body(&[], Api::Batch(BatchDialect::of(None)), Some(&mut Gzip::default())).unwrap();
+        let empty = body(Run::Part(&[]), Api::Batch(BatchDialect::of(None)), Some(&mut Gzip::default())).unwrap();
         assert_eq!((empty.wire.as_ref(), empty.encoding), (br#"{"batch":[]}"#.as_slice(), None));
-        assert_eq!(body(&[7, 7], Api::Batch(BatchDialect::of(None)), Some(&mut Gzip::default())).unwrap_err(), NoBody::Unreadable);
+        assert_eq!(
+            body(Run::Part(&[7, 7]), Api::Batch(BatchDialect::of(None)), Some(&mut Gzip::default())).unwrap_err(),
+            NoBody::Unreadable
+        );
     }
 }

@@ -11,6 +11,7 @@ use crate::delivery::destination::{Destination, IngestionApi};
 use crate::delivery::failures;
 use crate::delivery::ingestion_plan::{Api, IngestionPlan};
 use crate::delivery::job::LastAttempt;
+use crate::delivery::request::Run;
 use crate::delivery::verdict::{Block, Verdict, verdict, verdict_of_silence};
 use crate::error::Failure;
 use crate::export::server_version::ServerVersion;
@@ -159,7 +160,7 @@ fn of_keys(destination: &Destination, outcome: Result<(), Failure>) -> Check {
 }
 
 async fn post_nothing(destination: &Destination, api: Api, timeout: Duration) -> Result<(), Failure> {
-    let body = destination.body(&[], api).map_err(|_| failures::unreadable())?;
+    let body = destination.body(Run::Part(&[]), api).map_err(|_| failures::unreadable())?;
     let (status, verdict, last) = match destination.post(&body, timeout).await {
         Ok(answer) => (answer.status, verdict(&answer), LastAttempt::Answered(answer.status)),
         Err(reason) => (0, verdict_of_silence(reason), LastAttempt::NoAnswer(reason)),

@@ -5,7 +5,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::origin::Position;
+use crate::spare::{Buffer, Spare};
 use crate::spent::Spent;
 use crate::trace::SpanId;
 
@@ -31,37 +34,84 @@ pub struct Source {
     pub spent: Option<Arc<Spent>>,
 }
 
+/// Room in front of the observations for what a request begins with, so that nothing is copied to make one. Bytes.
+const HEAD_ROOM: usize = 128;
+
+/// The bytes of encoded observations.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// Begins with [`HEAD_ROOM`] bytes that mean nothing, unless it is empty.
+    bytes: Buffer,
+}
+
+impl Encoded {
+    fn with_room(spare: &Spare) -> Self {
+        Self { bytes: spare.room(HEAD_ROOM + MAX_REQUEST_BYTES) }
+    }
+
+    fn extend(&mut self, encoded: &[u8]) {
+        if self.bytes.is_empty() {
+            self.bytes.resize(HEAD_ROOM, 0);
+        }
+        self.bytes.extend_from_slice(encoded);
+    }
+
+    /// They alone.
+    pub fn as_slice(&self) -> &[u8] {
+        self.bytes.get(HEAD_ROOM..).unwrap_or_default()
+    }
+
+    /// They behind `head`, which is copied into the room in front of them.
+    pub fn behind(mut self, head: &[u8]) -> Bytes {
+        match HEAD_ROOM.checked_sub(head.len()) {
+            Some(begin) if !self.bytes.is_empty() => {
+                self.bytes[begin..HEAD_ROOM].copy_from_slice(head);
+                Bytes::from_owner(self.bytes).slice(begin..)
+            }
+            _ => [head, self.as_slice()].concat().into(),
+        }
+    }
+}
+
+impl From<&[u8]> for Encoded {
+    fn from(encoded: &[u8]) -> Self {
+        let mut copied = Self { bytes: Vec::with_capacity(HEAD_ROOM + encoded.len()).into() };
+        copied.extend(encoded);
+        copied
+    }
+}
+
 /// Encoded observations, in order.
 #[derive(Debug, Default)]
 pub struct Batch {
-    bytes: Vec<u8>,
+    encoded: Encoded,
     ends: Vec<usize>,
     sources: Vec<Source>,
 }
 
 impl Batch {
-    /// An empty batch with room for a full request.
-    pub fn with_room() -> Self {
-        Self { bytes: Vec::with_capacity(MAX_REQUEST_BYTES), ends: Vec::new(), sources: Vec::new() }
+    /// An empty batch with room for a full request in `spare` memory.
+    pub fn with_room(spare: &Spare) -> Self {
+        Self { encoded: Encoded::with_room(spare), ends: Vec::new(), sources: Vec::new() }
     }
 
     /// True if one more observation of `length` encoded bytes belongs into another batch: `body_len` says how long a body of so many
     /// encoded bytes is. An empty batch takes everything.
     pub fn is_full_for(&self, length: usize, body_len: impl Fn(usize) -> usize) -> bool {
-        let too_long = body_len(self.bytes.len() + length) > MAX_REQUEST_BYTES;
+        let too_long = body_len(self.spans_len() + length) > MAX_REQUEST_BYTES;
         !self.is_empty() && (too_long || self.len() >= MAX_REQUEST_OBSERVATIONS)
     }
 
     /// Appends an encoded observation.
     pub fn push(&mut self, encoded: &[u8], source: Source) {
-        self.bytes.extend_from_slice(encoded);
-        self.ends.push(self.bytes.len());
+        self.encoded.extend(encoded);
+        self.ends.push(self.spans_len() + encoded.len());
         self.sources.push(source);
     }
 
-    /// Encoded bytes.
+    /// How many bytes the encoded observations have.
     pub fn bytes(&self) -> u64 {
-        self.bytes.len() as u64
+        self.spans_len() as u64
     }
 
     /// Number of observations.
@@ -79,26 +129,26 @@ impl Batch {
         &self.sources
     }
 
-    /// How many bytes the encoded observations have, also while they are given back.
+    /// How many bytes the encoded observations have, also while they are handed over.
     pub fn spans_len(&self) -> usize {
         self.ends.last().copied().unwrap_or_default()
     }
 
-    /// Gives the memory of the encoded observations back, where something else holds them.
-    pub fn give_back(&mut self) {
-        self.bytes = Vec::new();
+    /// Hands the encoded observations over to something that holds them from now on; the batch has none until it takes them back.
+    pub fn hand_over(&mut self) -> Encoded {
+        std::mem::take(&mut self.encoded)
     }
 
     /// Takes the same encoded observations again.
-    pub fn take_back(&mut self, spans: Vec<u8>) {
-        self.bytes = spans;
+    pub fn take_back(&mut self, encoded: Encoded) {
+        self.encoded = encoded;
     }
 
     /// The encoded bytes of some neighbours. Indices beyond the end count as the end.
     pub fn bytes_of(&self, range: &Range<usize>) -> &[u8] {
         let end_of =
             |count: usize| count.checked_sub(1).and_then(|last| self.ends.get(last.min(self.ends.len() - 1))).copied().unwrap_or(0);
-        &self.bytes[end_of(range.start)..end_of(range.end.max(range.start))]
+        &self.encoded.as_slice()[end_of(range.start)..end_of(range.end.max(range.start))]
     }
 }
 
@@ -119,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_body_of_exactly_the_limit_is_not_full_and_one_byte_more_is() {
-        let mut batch = Batch::with_room();
+        let mut batch = Batch::with_room(&Spare::default());
         assert!(!batch.is_full_for(MAX_REQUEST_BYTES * 2, |bytes| bytes));
         batch.push(&vec![0; MAX_REQUEST_BYTES - 10], source(0));
         assert!(!batch.is_full_for(10, |bytes| bytes));
@@ -145,8 +195,27 @@ mod tests {
                 batch.push(piece, source(0));
             }
             let cut = cut.min(pieces.len());
+            prop_assert_eq!(batch.bytes(), pieces.concat().len() as u64);
             let parts = [batch.bytes_of(&(0..cut)), batch.bytes_of(&(cut..pieces.len()))].concat();
             prop_assert_eq!(parts, pieces.concat());
+        }
+
+        #[test]
+        fn observations_stand_behind_any_head_whoever_had_the_memory_before(
+            before in any::<[u8; 300]>(), spans in proptest::collection::vec(any::<u8>(), 0..300),
+            head in proptest::collection::vec(any::<u8>(), 0..2 * HEAD_ROOM)
+        ) {
+            let spare = Spare::default();
+            let mut first = Batch::with_room(&spare);
+            first.push(&before, source(0));
+            drop(first);
+            let mut batch = Batch::with_room(&spare);
+            batch.push(&spans, source(0));
+            let encoded = batch.hand_over();
+            prop_assert_eq!(batch.bytes(), spans.len() as u64);
+            batch.take_back(Encoded::from(encoded.as_slice()));
+            prop_assert_eq!(batch.bytes_of(&(0..1)), &spans);
+            prop_assert_eq!(encoded.behind(&head), [head, spans].concat());
         }
     }
 }

@@ -48,7 +48,7 @@ impl Handler {
         let selection = &self.settings.selection;
         let mut letters = Letters::new(None, call.deadline, self.now);
         let settlement = Settlement::new(Done { origin, report: &mut *report, letters: &mut letters }, &selection.routes);
-        let work = Work::new(settlement, Judge { trace, selection }, deliveries, self.batches.for_call());
+        let work = Work::new(settlement, Judge { trace, selection }, deliveries, self.batches.for_call(), self.sls.spare());
         in_time(call.deadline, work.run(feed)).await.map_err(|ended| ended.failure(report))?;
         all_settled(report)?;
         self.forget(&call.range);

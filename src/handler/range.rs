@@ -64,7 +64,7 @@ impl Handler {
         let deliveries = self.deliveries(call.deadline, &key, gives_up);
         let done = Done { origin: &mut origin, report: &mut *report, letters: &mut letters };
         let settlement = Settlement::new(done, &call.judge.selection.routes);
-        let work = Work::new(settlement, call.judge, deliveries, self.batches.for_call()).at_pace(call.along.pace);
+        let work = Work::new(settlement, call.judge, deliveries, self.batches.for_call(), self.sls.spare()).at_pace(call.along.pace);
         let ended = in_time(call.deadline, work.run(call.along.feed(reader))).await;
 
         report.sls_requests = sls_requests.load(Relaxed) + letters.requests;

@@ -61,7 +61,7 @@ impl Handler {
         let mut letters = Letters::new(None, deadline, self.now);
         let done = Done { origin, report: &mut *report, letters: &mut letters };
         let judge = Judge { trace: recall.trace, selection: &self.settings.selection };
-        let work = Work::new(Settlement::new(done, &judge.selection.routes), judge, deliveries, self.batches.for_call());
+        let work = Work::new(Settlement::new(done, &judge.selection.routes), judge, deliveries, self.batches.for_call(), self.sls.spare());
         let ended = in_time(deadline, work.run(Feed::Ranges(Box::new(ranges)))).await;
         report.sls_requests = requests.load(Relaxed);
         // What was accepted is noted letter by letter, on disk.

@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
 use prost::Message;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::client::{Logstore, Request, bounded_body};
+use super::client::{Logstore, Request, bounded_body, large_body};
 use super::cursor::Cursor;
 use super::error::{Damage, ErrorClass, SlsError};
 use super::page::PageHead;
 use super::wire;
+use crate::spare::Spare;
 
 /// The most bytes of a JSON answer that are read: a Logstore has at most some hundred shards of about 200 bytes each.
 const MAX_JSON_BYTES: usize = 1024 * 1024;
@@ -43,6 +45,7 @@ pub struct Shard {
 pub struct PageAnswer {
     head: PageHead,
     response: reqwest::Response,
+    spare: Spare,
 }
 
 /// Where GetCursor begins (`reference/sls.md` §3): compared with the time of receipt, clamped to what is kept.
@@ -85,7 +88,7 @@ impl Shard {
         let headers = [("Accept", "application/x-protobuf"), ("Accept-Encoding", "lz4"), ("x-log-bodyrawsize", "0")];
         let request = Request { headers: &headers, ..self.get(&query, timeout) };
         let response = self.logstore.send(request).await?;
-        Ok(PageAnswer { head: PageHead::read(response.headers())?, response })
+        Ok(PageAnswer { head: PageHead::read(response.headers())?, response, spare: self.logstore.client.spare().clone() })
     }
 
     /// GetCursor: where the logs received since `from` begin.
@@ -174,12 +177,13 @@ impl PageAnswer {
         &self.head
     }
 
-    /// Reads the body, at most `limit` bytes of it.
+    /// Reads and unpacks the body. The caller has checked its size.
     ///
     /// # Errors
-    /// When the answer breaks off, is longer than `limit`, or does not come in time.
-    pub async fn body(mut self, limit: usize) -> Result<Vec<u8>, SlsError> {
-        bounded_body(&mut self.response, limit).await
+    /// When the answer breaks off, is longer than its head allows, does not come in time, or does not unpack.
+    pub async fn page(mut self) -> Result<Bytes, SlsError> {
+        let body = large_body(&mut self.response, self.head.packed_limit(), &self.spare).await?;
+        self.head.unpack(body, &self.spare)
     }
 }
 

@@ -12,6 +12,7 @@ use super::error::{Damage, ErrorClass, Refusal, SlsError, TransportKind};
 use super::sign::{self, RequestParts, SignedHeaders};
 use super::signing::Signing;
 use crate::secret::Credentials;
+use crate::spare::{Buffer, Spare};
 
 /// The most bytes of an error answer that are read.
 pub(super) const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -23,6 +24,7 @@ pub struct SlsClient {
     now: fn() -> SystemTime,
     /// Seconds to add to our clock, learnt from a server that found a signature too old.
     clock_offset: Arc<AtomicI64>,
+    spare: Spare,
 }
 
 /// A Logstore as one call sees it: where it is, and the credentials of that call, which end with it.
@@ -68,7 +70,12 @@ impl SlsClient {
             .tcp_nodelay(true)
             .user_agent(concat!("sls-to-langfuse/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, now, clock_offset: Arc::default() })
+        Ok(Self { http, now, clock_offset: Arc::default(), spare: Spare::default() })
+    }
+
+    /// The memory that pages are read into, for whoever else needs some.
+    pub fn spare(&self) -> &Spare {
+        &self.spare
     }
 
     fn signing_time(&self) -> SystemTime {
@@ -146,16 +153,32 @@ impl Logstore {
 
 /// Reads a body, at most `limit` bytes of it.
 pub(super) async fn bounded_body(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, SlsError> {
-    // All at once where the length is told: a vector that grows by doubling ends up to twice as large, and pages are what memory goes into.
-    let told = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-    let mut body = Vec::with_capacity(told.min(limit));
+    let mut body = Vec::with_capacity(told_length(response, limit));
+    read_into(&mut body, response, limit).await?;
+    Ok(body)
+}
+
+/// The same into spare memory, for bodies that are large.
+pub(super) async fn large_body(response: &mut reqwest::Response, limit: usize, spare: &Spare) -> Result<Buffer, SlsError> {
+    let mut body = spare.room(told_length(response, limit));
+    read_into(&mut body, response, limit).await?;
+    Ok(body)
+}
+
+/// The room that a body needs, all of it where the length is told: a vector that grows by doubling ends up to twice as large, and pages are
+/// what memory goes into.
+fn told_length(response: &reqwest::Response, limit: usize) -> usize {
+    response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0).min(limit)
+}
+
+async fn read_into(body: &mut Vec<u8>, response: &mut reqwest::Response, limit: usize) -> Result<(), SlsError> {
     while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
         if body.len() + chunk.len() > limit {
             return Err(SlsError::Damaged(Damage::WrongSize));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(())
 }
 
 /// What an answer says that the time is.

@@ -2,10 +2,12 @@
 
 use std::io::Read;
 
+use bytes::Bytes;
 use http::HeaderMap;
 
 use super::cursor::Cursor;
 use super::error::{Damage, SlsError};
+use crate::spare::{Buffer, Spare};
 
 /// The largest page that is read when several groups were asked for: above it the request is repeated with fewer groups, before
 /// anything is allocated. Bytes. Four calls at once, each with one page and its compressed form, must stay under 64 MB.
@@ -68,17 +70,18 @@ impl PageHead {
         raw.saturating_add(raw / 255).saturating_add(64)
     }
 
-    /// Unpacks the body. The caller has checked [`PageHead::raw_size`] against its limit: this is where the memory is taken.
+    /// Unpacks the body. The caller has checked [`PageHead::raw_size`] against its limit: this is where the memory is taken, from `spare`
+    /// where it can be.
     ///
     /// # Errors
     /// A body that does not unpack, or unpacks to another size than the header says.
-    pub fn unpack(&self, body: Vec<u8>) -> Result<Vec<u8>, SlsError> {
-        let Some(raw_size) = self.raw_size else { return Ok(body) };
+    pub fn unpack(&self, body: Buffer, spare: &Spare) -> Result<Bytes, SlsError> {
+        let Some(raw_size) = self.raw_size else { return Ok(Bytes::from_owner(body)) };
         let size = usize::try_from(raw_size).map_err(|_| SlsError::Damaged(Damage::WrongSize))?;
         let raw = match self.packing {
-            _ if size == 0 => return Ok(Vec::new()),
-            Packing::Plain => body,
-            Packing::Lz4 => lz4(&body, size)?,
+            _ if size == 0 => return Ok(Bytes::new()),
+            Packing::Plain => Bytes::from_owner(body),
+            Packing::Lz4 => lz4(&body, size, spare)?,
             Packing::Deflate => bounded(flate2::read::ZlibDecoder::new(body.as_slice()), raw_size)?,
             Packing::Zstd => bounded(ruzstd::decoding::StreamingDecoder::new(body.as_slice()).map_err(|_| UNPACKING)?, raw_size)?,
         };
@@ -97,18 +100,15 @@ fn packing(name: &str) -> Result<Packing, SlsError> {
     }
 }
 
-fn lz4(body: &[u8], size: usize) -> Result<Vec<u8>, SlsError> {
-    let mut raw = vec![0; size];
-    let written = lz4_flex::block::decompress_into(body, &mut raw).map_err(|_| UNPACKING)?;
-    raw.truncate(written);
-    Ok(raw)
+fn lz4(body: &[u8], size: usize, spare: &Spare) -> Result<Bytes, SlsError> {
+    spare.written(size, |raw| lz4_flex::block::decompress_into(body, raw).map_err(|_| UNPACKING))
 }
 
 /// Reads a decoder to its end, but never more than one byte beyond the promised size.
-fn bounded(decoder: impl Read, raw_size: u64) -> Result<Vec<u8>, SlsError> {
+fn bounded(decoder: impl Read, raw_size: u64) -> Result<Bytes, SlsError> {
     let mut raw = Vec::new();
     decoder.take(raw_size.saturating_add(1)).read_to_end(&mut raw).map_err(|_| UNPACKING)?;
-    Ok(raw)
+    Ok(raw.into())
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -147,7 +147,7 @@ mod tests {
             let kind = vector["x-log-compresstype"].as_str().unwrap();
             let size = vector["x-log-bodyrawsize"].to_string();
             let head = head(&[("x-log-cursor", "MQ=="), ("x-log-bodyrawsize", &size), ("x-log-compresstype", kind)]);
-            let raw = head.unwrap().unpack(bytes(vector, "compressed").unwrap()).unwrap();
+            let raw = head.unwrap().unpack(bytes(vector, "compressed").unwrap().into(), &Spare::default()).unwrap();
             if let Some(expected) = bytes(vector, "raw") {
                 assert_eq!(raw, expected, "{}", vector["name"]);
             }
@@ -161,14 +161,14 @@ mod tests {
         let body = lz4_flex::block::compress(b"twelve bytes");
         for lie in ["11", "13", "4000"] {
             let head = head(&[("x-log-cursor", "MQ=="), ("x-log-bodyrawsize", lie), ("x-log-compresstype", "lz4")]).unwrap();
-            assert!(matches!(head.unpack(body.clone()), Err(SlsError::Damaged(_))), "{lie}");
+            assert!(matches!(head.unpack(body.clone().into(), &Spare::default()), Err(SlsError::Damaged(_))), "{lie}");
         }
     }
 
     #[test]
     fn an_empty_page_is_not_decompressed() {
         let head = head(&[("x-log-cursor", "MQ=="), ("x-log-bodyrawsize", "0"), ("x-log-compresstype", "lz4")]).unwrap();
-        assert_eq!(head.unpack(Vec::new()).unwrap(), Vec::<u8>::new());
+        assert_eq!(head.unpack(Buffer::default(), &Spare::default()).unwrap(), Bytes::new());
     }
 
     #[test]
@@ -185,6 +185,6 @@ mod tests {
     #[test]
     fn a_plain_page_may_leave_its_size_out() {
         let head = head(&[("x-log-cursor", "MQ=="), ("x-log-read-last-cursor", "17")]).unwrap();
-        assert_eq!((head.last_group, head.unpack(vec![1, 2]).unwrap()), (Some(17), vec![1, 2]));
+        assert_eq!((head.last_group, head.unpack(vec![1, 2].into(), &Spare::default()).unwrap()), (Some(17), Bytes::from_static(&[1, 2])));
     }
 }

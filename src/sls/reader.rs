@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::calls::{From, Shard};
 use super::cursor::Cursor;
 use super::decode::{self, GroupView};
@@ -42,7 +44,7 @@ pub struct Range {
 /// One page of decoded log groups. Holding it holds its share of the memory budget.
 #[derive(Debug)]
 pub struct Page {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     kept: usize,
     first_group: Option<u64>,
     _allowance: [Option<Allowance>; 2],
@@ -184,7 +186,7 @@ impl Reader {
         let answer = self.shard.pull(&self.range.begin, &self.range.end, self.count, timeout).await?;
         let head = answer.head().clone();
         let extra = self.room_for(&head).await?;
-        let bytes = head.unpack(answer.body(head.packed_limit()).await?)?;
+        let bytes = answer.page().await?;
         let groups = count_groups(&bytes)?;
         check_count(&head, groups)?;
         self.check_progress(&head)?;

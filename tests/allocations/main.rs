@@ -21,11 +21,11 @@ const MOST: f64 = 16.0;
 /// Allocations of a record.
 fn allocations(texture: Texture) -> f64 {
     let corpus = Corpus::new(texture, PAGES);
-    let function = Function::new();
-    let count = |pages: usize| {
+    let mut function = Function::new(Compression::None);
+    let mut count = |pages: usize| {
         let pages = received(&corpus.pages[..pages]);
         let mut sent = Sent::default();
-        let counted = allocation_counter::measure(|| sent = function.deliver(pages, Compression::None));
+        let counted = allocation_counter::measure(|| sent = function.deliver(pages));
         assert!(sent.raw > 0, "nothing was sent");
         counted.count_total
     };

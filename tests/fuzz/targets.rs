@@ -13,7 +13,7 @@ use sls_to_langfuse::convert::{Converter, Fate};
 use sls_to_langfuse::delivery::answer::Answer;
 use sls_to_langfuse::delivery::batch_answer::{BatchVerdict, batch_verdict};
 use sls_to_langfuse::delivery::ingestion_plan::Api;
-use sls_to_langfuse::delivery::request::{self, Body};
+use sls_to_langfuse::delivery::request::{self, Body, Run};
 use sls_to_langfuse::delivery::verdict::{Verdict, verdict};
 use sls_to_langfuse::export::batch::Batch;
 use sls_to_langfuse::export::ingestion::BatchDialect;
@@ -27,6 +27,7 @@ use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::error::Refusal;
 use sls_to_langfuse::sls::page::PageHead;
 use sls_to_langfuse::sls::{Field, LogRecord, LogTime, decode};
+use sls_to_langfuse::spare::Spare;
 use sls_to_langfuse::trace::settings::TraceSettings;
 
 /// A target: takes any bytes, and panics if something does not hold.
@@ -71,7 +72,7 @@ pub fn page(input: &[u8]) {
     if head.raw_size.is_some_and(|size| size > MAX_PAGE_BYTES) || body.len() > head.packed_limit() {
         return;
     }
-    let Ok(page) = head.unpack(body.to_vec()) else { return };
+    let Ok(page) = head.unpack(body.to_vec().into(), &Spare::default()) else { return };
     if let Some(size) = head.raw_size {
         assert_eq!(page.len() as u64, size, "a page has the size that its header says");
     }
@@ -117,7 +118,7 @@ fn observed(record: &LogRecord<'_>) {
     let settings = SETTINGS.get_or_init(|| config::load_trace(&Nothing, &Nothing).expect("defaults are right"));
     let selection = Selection::default();
     let encoded = || {
-        let mut converter = Converter::new(Judge { trace: settings, selection: &selection }, [HashSet::new()]);
+        let mut converter = Converter::new(Judge { trace: settings, selection: &selection }, [HashSet::new()], Spare::default());
         let converted = converter.convert(record, Position { group: Some(7), index: 0, received: None });
         let batch = only(converter);
         let taken = matches!(converted.fate, Fate::Taken(_));
@@ -129,7 +130,7 @@ fn observed(record: &LogRecord<'_>) {
     assert_eq!(bytes, again.bytes_of(&(0..again.len())), "the same record gives the same bytes");
     for dialect in [None, Some("3.50.0")].map(|version| BatchDialect::of(version.and_then(ServerVersion::parse))) {
         // Too large for one request is an answer too.
-        match request::body(bytes, Api::Batch(dialect), None) {
+        match request::body(Run::Part(bytes), Api::Batch(dialect), None) {
             Ok(Body { wire, .. }) => drop(serde_json::from_slice::<serde::de::IgnoredAny>(&wire).expect("a batch is JSON")),
             Err(error) => assert_eq!(error, request::NoBody::TooLarge, "what was encoded reads back"),
         }
@@ -176,14 +177,14 @@ fn sent() -> &'static Body {
     static SENT: OnceLock<Body> = OnceLock::new();
     SENT.get_or_init(|| {
         let (settings, selection) = (TraceSettings::default(), Selection::default());
-        let mut converter = Converter::new(Judge { trace: &settings, selection: &selection }, [HashSet::new()]);
+        let mut converter = Converter::new(Judge { trace: &settings, selection: &selection }, [HashSet::new()], Spare::default());
         for id in ["r-1", "r-2", "r-3"] {
             let pairs = [("request_id", id), ("start_time", "2026-03-02T02:10:01.037Z"), ("ai_log", r#"{"model":"qwen-plus"}"#)];
             let fields = pairs.iter().map(|(key, value)| Field { key: key.as_bytes(), value: value.as_bytes() }).collect();
             converter.convert(&LogRecord { time: time(), fields }, Position { group: None, index: 0, received: None });
         }
         let batch = only(converter);
-        request::body(batch.bytes_of(&(0..batch.len())), Api::Batch(BatchDialect::of(None)), None).expect("it fits")
+        request::body(Run::Part(batch.bytes_of(&(0..batch.len()))), Api::Batch(BatchDialect::of(None)), None).expect("it fits")
     })
 }
 

@@ -14,6 +14,7 @@ use sls_to_langfuse::judge::Judge;
 use sls_to_langfuse::origin::Position;
 use sls_to_langfuse::select::Selection;
 use sls_to_langfuse::sls::{Field, LogRecord, LogTime};
+use sls_to_langfuse::spare::Spare;
 use sls_to_langfuse::trace::SpanId;
 use sls_to_langfuse::trace::settings::TraceSettings;
 
@@ -38,7 +39,7 @@ fn batch(sizes: &[usize]) -> Batch {
 fn converted(sizes: &[usize]) -> Vec<(Vec<Position>, usize)> {
     let (settings, selection) = (TraceSettings::default(), Selection::default());
     let judge = Judge { trace: &settings, selection: &selection };
-    let (mut converter, mut batches) = (Converter::new(judge, [HashSet::new()]), Vec::new());
+    let (mut converter, mut batches) = (Converter::new(judge, [HashSet::new()], Spare::default()), Vec::new());
     for (index, size) in (0..).zip(sizes) {
         let (id, question) = (format!("r-{index}"), "x".repeat(*size));
         let pairs =
@@ -65,8 +66,8 @@ proptest! {
             let expected: Vec<u8> = job.run.clone().flat_map(|index| vec![index as u8; sizes[index]]).collect();
             // Each is sent twice, as after a failure.
             for _ in 0..2 {
-                let body = shipment.body(&job, |spans, api| request::body(spans, api, Some(&mut gzip))).unwrap();
-                prop_assert_eq!(body.spans(expected.len()), Some(expected.clone()));
+                let body = shipment.body(&job, |run, api| request::body(run, api, Some(&mut gzip))).unwrap();
+                prop_assert_eq!(body.spans(expected.len()).unwrap().as_slice(), expected.as_slice());
                 prop_assert_eq!(body.raw_len, otlp::body_len(expected.len()));
             }
             if expected.len() > limit && job.run.len() > 1 {
