@@ -67,7 +67,7 @@ proptest! {
             // Each is sent twice, as after a failure.
             for _ in 0..2 {
                 let body = shipment.body(&job, |run, api| request::body(run, api, Some(&mut gzip))).unwrap();
-                prop_assert_eq!(body.spans(expected.len()).unwrap().as_slice(), expected.as_slice());
+                prop_assert!(body.spans(expected.len()).is_some_and(|spans| spans.as_slice() == expected));
                 prop_assert_eq!(body.raw_len, otlp::body_len(expected.len()));
             }
             if expected.len() > limit && job.run.len() > 1 {
