@@ -10,13 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// The most that is kept. Bytes. A page, its packed form and a request of each of three calls at work are seldom free at once.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// The most that is kept. Bytes. One page and one request: when a call is done with one it soon takes the next.
+const MOST_BYTES: usize = 9 * 256 * 1024;
 
 /// The largest piece that is kept. Bytes. Larger ones are rare, and one of them would push all others out.
-const LARGEST: usize = 2 * 1024 * 1024;
+const LARGEST: usize = 6 * 256 * 1024;
 
-/// The smallest piece that is kept, and what sizes are rounded up to, so that pieces of almost one size take each other's place. Bytes.
+/// The smallest piece that is kept. Bytes. Smaller ones would push the large ones out, and the allocator keeps them itself.
+const LEAST: usize = 512 * 1024;
+
+/// What sizes are rounded up to, so that pieces of almost one size take each other's place. Bytes.
 const STEP: usize = 64 * 1024;
 
 /// Spare memory. Cheap to clone.
@@ -58,14 +61,14 @@ impl Spare {
     /// The piece that came last of those that have room and are not twice as large: what waits for an answer should not hold more.
     fn take(&self, length: usize) -> Option<Vec<u8>> {
         let mut kept = self.locked();
-        let fits = |piece: &Vec<u8>| piece.capacity() >= length && piece.capacity() / 2 <= length.max(STEP);
+        let fits = |piece: &Vec<u8>| piece.capacity() >= length && piece.capacity() / 2 <= length;
         let index = kept.iter().rposition(fits)?;
         kept.remove(index)
     }
 
     /// Keeps a piece, and lets those go that have waited longest.
     fn give(&self, piece: Vec<u8>) {
-        if !(STEP..=LARGEST).contains(&piece.capacity()) {
+        if !(LEAST..=LARGEST).contains(&piece.capacity()) {
             return;
         }
         let mut kept = self.locked();
@@ -82,7 +85,7 @@ impl Spare {
 
 fn rounded(length: usize) -> usize {
     // Small ones are not kept, so nothing is gained by making them larger.
-    if length < STEP { length } else { length.next_multiple_of(STEP) }
+    if length < LEAST { length } else { length.next_multiple_of(STEP) }
 }
 
 impl From<Vec<u8>> for Buffer {
@@ -141,10 +144,10 @@ mod tests {
     #[test]
     fn what_was_given_back_is_handed_out_once() {
         let spare = Spare::default();
-        let first = spare.room(STEP);
+        let first = spare.room(LEAST);
         let at = first.as_ptr();
         drop(first);
-        let (again, other) = (spare.room(STEP), spare.room(STEP));
+        let (again, other) = (spare.room(LEAST), spare.room(LEAST));
         assert_eq!(again.as_ptr(), at);
         assert_ne!(other.as_ptr(), at);
     }
@@ -152,29 +155,30 @@ mod tests {
     #[test]
     fn memory_comes_back_when_the_last_view_of_it_ends() {
         let spare = Spare::default();
-        let bytes = copied(&spare, &[7; 100], STEP);
+        let bytes = copied(&spare, &[7; 100], LEAST);
         let part = bytes.slice(10..20);
         drop(bytes);
         assert!(sizes(&spare).is_empty());
         assert_eq!(part.as_ref(), [7; 10]);
         drop(part);
-        assert_eq!(sizes(&spare), [2 * STEP]);
+        assert_eq!(sizes(&spare), [LEAST + STEP]);
     }
 
     #[test]
     fn a_piece_serves_what_is_a_little_smaller_and_nothing_that_is_far_smaller() {
         let spare = Spare::default();
-        drop(spare.room(8 * STEP));
-        drop(spare.room(3 * STEP));
-        assert_eq!(sizes(&spare), [8 * STEP, 3 * STEP]);
-        let taken = spare.room(5 * STEP);
-        assert_eq!((taken.capacity(), sizes(&spare)), (8 * STEP, vec![3 * STEP]));
+        drop(spare.room(24 * STEP));
+        drop(spare.room(9 * STEP));
+        assert_eq!(sizes(&spare), [24 * STEP, 9 * STEP]);
+        let (far_smaller, smaller) = (spare.room(11 * STEP), spare.room(13 * STEP));
+        assert_eq!([far_smaller.capacity(), smaller.capacity()], [11 * STEP, 24 * STEP]);
+        assert_eq!(sizes(&spare), [9 * STEP]);
     }
 
     #[test]
     fn too_small_and_too_large_ones_are_not_kept() {
         let spare = Spare::default();
-        drop(spare.room(STEP - 1));
+        drop(spare.room(LEAST - 1));
         drop(spare.room(LARGEST + 1));
         drop(copied(&spare, &[], LARGEST + 1));
         assert!(sizes(&spare).is_empty());
@@ -183,8 +187,8 @@ mod tests {
     #[test]
     fn an_error_of_the_writer_is_passed_on_and_costs_no_memory() {
         let spare = Spare::default();
-        assert_eq!(spare.written(STEP, |_| Err("damaged")), Err("damaged"));
-        assert_eq!(sizes(&spare), [STEP]);
+        assert_eq!(spare.written(LEAST, |_| Err("damaged")), Err("damaged"));
+        assert_eq!(sizes(&spare), [LEAST]);
     }
 
     proptest! {
@@ -205,7 +209,7 @@ mod tests {
                     held.push((bytes, room, expected));
                 }
                 prop_assert!(sizes(&spare).iter().sum::<usize>() <= MOST_BYTES);
-                prop_assert!(sizes(&spare).iter().all(|size| (STEP..=LARGEST).contains(size)));
+                prop_assert!(sizes(&spare).iter().all(|size| (LEAST..=LARGEST).contains(size)));
             }
             // What somebody still holds was written over by nobody.
             for (bytes, room, expected) in held {
