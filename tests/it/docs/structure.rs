@@ -24,6 +24,16 @@ fn every_page_is_there_in_both_languages() {
 }
 
 #[test]
+fn every_page_leads_to_itself_in_the_other_language() {
+    let pages = pages();
+    for page in pages.values().filter(|page| pages.contains_key(&page.twin())) {
+        let twin = PathBuf::from(page.twin());
+        let leads = page.links().iter().any(|target| page.destination(target).is_some_and(|(path, _)| path == twin));
+        assert!(leads, "{} does not lead to {}", page.path, page.twin());
+    }
+}
+
+#[test]
 fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
     let pages = pages();
     let mut wrong = Vec::new();
