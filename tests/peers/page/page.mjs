@@ -389,6 +389,35 @@ check('a narrow window shows one pane at a time', async () => {
   await close(page);
 });
 
+check('a half window keeps kind and duration of every node, and a telephone keeps the bar in one row', async () => {
+  const half = await ready(await opened(launched, at(TRIP), { viewport: { width: 640, height: 400 } }), '.node .kind');
+  equal(await half.locator('.node .kind').evaluateAll((all) => all.every((one) => one.checkVisibility())), true);
+  await close(half);
+  for (const locale of ['en-US', 'zh-CN']) {
+    const page = await ready(await opened(launched, at(TRIP), { viewport: { width: 375, height: 740 }, locale }), '.node');
+    const tops = await page.locator('.bar > :is(h1, button:not([hidden]))').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+    holds(Math.max(...tops) - Math.min(...tops) < 20, `the bar is one row: ${tops}`);
+    await close(page);
+  }
+});
+
+check('where the system chooses the colours, bars and what is chosen are still seen', async () => {
+  const page = await ready(await opened(launched, at(`${TRIP}/${PLAN}`), { forcedColors: 'active' }), '.node[aria-selected=true]');
+  const style = (selector, name) => page.locator(selector).first().evaluate((one, key) => getComputedStyle(one)[key], name);
+  equal((await style('.node .bar-of', 'backgroundColor')) === (await style('body', 'backgroundColor')), false);
+  equal(await style('.node[aria-selected=true]', 'outlineStyle'), 'solid');
+  equal(await style('.node[aria-selected=false]', 'outlineStyle'), 'none');
+  const under = (chosen) => style(`.tabs [aria-selected=${chosen}]`, 'borderBottomColor');
+  equal((await under(true)) === (await under(false)), false);
+  await close(page);
+});
+
+check('tokens that nobody counted are not nought', async () => {
+  const page = await ready(await opened(launched, at('d0'.repeat(16))), '.chip');
+  equal((await texts(page, '.chip')).slice(-2), ['Tokens –', 'Cost –']);
+  await close(page);
+});
+
 check('no serious violation of the rules for accessibility', async () => {
   const source = readFileSync(axe, 'utf8');
   const violations = async (page) => {

@@ -191,7 +191,8 @@ function head({ trace, observations }, left) {
   const chip = (/** @type {string} */ name, /** @type {string | null} */ value) =>
     value === null ? null : el('span', { class: 'chip' }, el('span', { class: 'quiet', text: name }), ' ', logged(value));
   const { usage } = trace;
-  const sums = `${count(usage.input)} → ${count(usage.output)} = ${count(usage.total)}`;
+  const counted = observations.some((row) => Object.keys(row.usage).length > 0);
+  const sums = counted ? `${count(usage.input)} → ${count(usage.output)} = ${count(usage.total)}` : count(null);
   return [
     el('div', { class: 'title' },
       el('button', { type: 'button', class: 'back', 'aria-label': word('back'), text: '←', on: { click: left } }),
