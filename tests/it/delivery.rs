@@ -141,7 +141,7 @@ async fn a_server_in_trouble_is_not_waited_for_as_long_as_it_asks() {
     world.langfuse.script([with_retry_after(503, "16")]);
     let answer = invoke(&world).await;
     assert_eq!((answer.failure(), answer.count("requests")), (("langfuse_unavailable", "deliver"), 1));
-    assert!(answer.text.contains("asks for 16 s"), "{}", answer.text);
+    assert!(answer.text.contains("the next attempt is 16 s away"), "{}", answer.text);
 }
 
 #[tokio::test]
