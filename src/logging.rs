@@ -73,7 +73,7 @@ pub fn call(handled: &Handled) {
         hint = %failure.hint,
         "{}", failure.message
     );
-    tracing::info!(event = "report", %request_id, members = %report, "something is undone; the range must come again");
+    tracing::info!(event = "report", %request_id, members = %report, "the call failed; what is undone comes again with its range");
 }
 
 /// One flat line for each model, because neither Loki nor a metric filter can go through the members of an object.

@@ -36,7 +36,8 @@ pub fn paused(destination: &Destination, pause: &Pause) -> Failure {
 
 /// The attempts or the time are used up.
 pub fn exhausted(destination: &Destination, last: LastAttempt, attempts: u32) -> Failure {
-    unavailable(destination, last, format!("{} did not take a request after {attempts} attempts ({last})", host(destination)))
+    let tries = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
+    unavailable(destination, last, format!("{} did not take a request after {tries} ({last})", host(destination)))
 }
 
 /// The next attempt would have to wait longer than is worth it.

@@ -48,7 +48,8 @@ fn so_far(report: &Report) -> String {
         "" => String::new(),
         cursor => format!(", everything before cursor {cursor} settled"),
     };
-    format!("so far: {} pages read, {} of {} records delivered{settled}", report.pages, report.ship_lines, report.ingest_lines)
+    let pages = if report.pages == 1 { "one page".to_owned() } else { format!("{} pages", report.pages) };
+    format!("so far: {pages} read, {} of {} records delivered{settled}", report.ship_lines, report.ingest_lines)
 }
 
 fn out_of_time(last: Option<&Failure>) -> Failure {
