@@ -2,6 +2,11 @@
 
 use serde::{Serialize, Serializer};
 
+/// A count and what is counted.
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Where a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {

@@ -7,7 +7,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 /// What is understood, for help and errors.
-const FORMS: &str = "a time (2026-03-01T08:00:00+08:00), a date (2026-03-01, UTC), UNIX seconds, a time ago (24h or -24h, 30m, 7d) or now";
+const FORMS: &str =
+    "a time (2026-03-01T08:00:00+08:00), a date (2026-03-01, UTC), UNIX seconds, a time ago (24h or -24h, 30m, 7d, 2w) or now";
 
 /// A moment as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,12 +29,12 @@ pub fn written(text: &str) -> Result<Written, String> {
     moment(text).map(|at| Written { at, ago: is_relative.then(|| words.to_owned()) })
 }
 
-/// A length of time as `90s`, `30m`, `24h` or `7d`, in seconds.
+/// A length of time as `90s`, `30m`, `24h`, `7d` or `2w`, in seconds.
 ///
 /// # Errors
 /// When the text is none.
 pub fn length(text: &str) -> Result<u64, &'static str> {
-    ago(text).and_then(|seconds| u64::try_from(seconds).ok()).ok_or("must be a length of time as 90s, 30m, 24h or 7d")
+    ago(text).and_then(|seconds| u64::try_from(seconds).ok()).ok_or("must be a length of time as 90s, 30m, 24h, 7d or 2w")
 }
 
 /// A moment, UNIX seconds.
@@ -60,7 +61,8 @@ fn at(text: &str, now: i64) -> Option<i64> {
 }
 
 fn ago(text: &str) -> Option<i64> {
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)];
+    let text = text.strip_suffix(" ago").unwrap_or(text);
     let (digits, unit) = units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
     let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.parse::<i64>().ok().filter(|_| plain)?.checked_mul(unit)
@@ -89,12 +91,26 @@ mod tests {
             ("7d", Some(now - 604_800)),
             ("1772417413", Some(1_772_417_413)),
             ("2026-03-02T10:10:13+08:00", Some(1_772_417_413)),
+            ("2026-03-02T02:10:13.999Z", Some(1_772_417_413)),
+            ("90s", Some(now - 90)),
+            ("2h ago", Some(now - 7200)),
+            ("2w", Some(now - 1_209_600)),
+            ("0s", Some(now)),
             ("2026-03-02T02:10:13Z", Some(1_772_417_413)),
             ("2026-03-02", Some(1_772_409_600)),
             ("2026-03-02T02:10:13", None),
             ("yesterday", None),
             ("-1h", Some(now - 3600)),
             ("--1h", None),
+            ("+2h", None),
+            ("2x", None),
+            ("1.5h", None),
+            ("2 h", None),
+            ("4000w", None),
+            ("9999999w", None),
+            ("1900-01-01T00:00:00Z", None),
+            ("二h", None),
+            ("2时", None),
             ("h", None),
             ("99999999999999999h", None),
             ("", None),

@@ -3,6 +3,8 @@
 //! Whoever calls the gateway writes prompts, and a prompt must not move the cursor, rename the window or reverse the line
 //! (`design.md` decision 9).
 
+pub use crate::error::counted;
+
 /// `text` on one line of at most `limit` characters: white space joined, whatever steers a terminal shown as `�`.
 pub fn one_line(text: &str, limit: usize) -> String {
     let mut line = String::new();
@@ -24,11 +26,6 @@ fn safe(letter: char) -> char {
     // Marks and overrides of writing direction turn around what follows them.
     let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if letter.is_control() || turns { char::REPLACEMENT_CHARACTER } else { letter }
-}
-
-/// A count and what is counted.
-pub fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// Counts by reason, `none` where there are none.

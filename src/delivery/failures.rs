@@ -7,7 +7,7 @@ use super::destination::{Destination, Pause};
 use super::ingestion_plan::Api;
 use super::job::LastAttempt;
 use super::verdict::Block;
-use crate::error::{Failure, Stage};
+use crate::error::{Failure, Stage, counted};
 
 /// Comfort that holds for a call by the trigger alone.
 const COMES_AGAIN: &str = "nothing is lost, the trigger brings the range again; ";
@@ -36,7 +36,7 @@ pub fn paused(destination: &Destination, pause: &Pause) -> Failure {
 
 /// The attempts or the time are used up.
 pub fn exhausted(destination: &Destination, last: LastAttempt, attempts: u32) -> Failure {
-    let tries = if attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
+    let tries = counted(attempts.into(), "attempt", "attempts");
     unavailable(destination, last, format!("{} did not take a request after {tries} ({last})", host(destination)))
 }
 

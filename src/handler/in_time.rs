@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::deadline::Deadline;
-use crate::error::{Failure, Stage};
+use crate::error::{Failure, Stage, counted};
 use crate::report::Report;
 
 /// How long after the deadline requests may take to notice that their time is up: they then end with counts instead of being dropped
@@ -48,7 +48,7 @@ fn so_far(report: &Report) -> String {
         "" => String::new(),
         cursor => format!(", everything before cursor {cursor} settled"),
     };
-    let pages = if report.pages == 1 { "one page".to_owned() } else { format!("{} pages", report.pages) };
+    let pages = counted(report.pages, "page", "pages");
     format!("so far: {pages} read, {} of {} records delivered{settled}", report.ship_lines, report.ingest_lines)
 }
 

@@ -1,19 +1,18 @@
 //! `replay`: dead letters once more. Arguments and the order of the steps; the work is `replay`'s.
 
 mod account;
-mod moment;
 mod progress;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::{ArgGroup, Args};
 
 use super::arguments::{logstore_name, project_name};
 use super::ending::{Ending, with_hint};
-use super::{Surroundings, input, needs, say};
+use super::{Surroundings, input, moment, needs, say};
 use crate::assembly::{self, Place};
 use crate::config::{self, LogFormat};
 use crate::deadline::Deadline;
@@ -45,10 +44,10 @@ pub struct Replay {
     #[arg(long, value_name = "NAME", requires = "project", value_parser = logstore_name)]
     logstore: Option<String>,
     /// Only letters that SLS received at this time or later: 2026-03-02T02:10:00Z, or 2h, 1d ago [default: all that are kept]
-    #[arg(long, value_name = "TIME", requires = "logstore", value_parser = time)]
+    #[arg(long, value_name = "TIME", requires = "logstore", value_parser = time, allow_hyphen_values = true)]
     from: Option<u32>,
     /// Only letters that SLS received before this time [default: now]
-    #[arg(long, value_name = "TIME", requires = "logstore", value_parser = time)]
+    #[arg(long, value_name = "TIME", requires = "logstore", value_parser = time, allow_hyphen_values = true)]
     to: Option<u32>,
     /// Endpoint of the projects [default: SLS_ENDPOINT, else the public one of SLS_REGION]
     #[arg(long, value_name = "URL")]
@@ -193,7 +192,6 @@ fn reason(text: &str) -> Result<DeadLetterReason, String> {
     known.ok_or_else(|| format!("the reasons are {}", DeadLetterReason::ALL.map(DeadLetterReason::name).join(", ")))
 }
 
-fn time(text: &str) -> Result<u32, &'static str> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    moment::moment(text, u32::try_from(now).unwrap_or(u32::MAX))
+fn time(text: &str) -> Result<u32, String> {
+    moment::moment(text).map(|at| u32::try_from(at).unwrap_or(u32::MAX))
 }
