@@ -18,8 +18,8 @@
 //! # Who may know whom
 //!
 //! Imports go one way. `sls` knows nothing of gateways; `gateway` knows log records alone; `trace` knows gateway calls; `policy` and `export` know
-//! traces, and not each other; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`], [`budget`], [`spare`] and
-//! [`masking`], which knows texts alone, are leaves. [`config`] is
+//! traces, and not each other; `delivery` knows encoded batches and their source positions. [`secret`], [`error`], [`deadline`], [`budget`], [`spare`],
+//! [`json_string`] and [`masking`], which know texts alone, are leaves. [`config`] is
 //! the only reader of the environment. A new gateway dialect is a table of the configuration file (`gateway/dialect`), a new destination a
 //! file in `export`, a new platform one in `runtime`. `backfill` finds the ranges of a window of time, and `replay` what dead letters point at;
 //! both hand them to the same [`handler`]. `explain` stands beside the flow: it runs `gateway`, `trace`, `policy` and `export` on one record to
@@ -51,6 +51,7 @@ pub mod feed;
 pub mod gateway;
 pub mod handler;
 pub mod invocation;
+pub mod json_string;
 pub mod judge;
 pub mod letters;
 pub mod lines;

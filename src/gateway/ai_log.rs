@@ -4,11 +4,8 @@
 //! Facts: `reference/gateway-logs.md` §1, §4, §10.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
-
+use super::members::each_member;
 use super::value::{Value, text_of};
 use crate::sls::Field;
 
@@ -106,65 +103,6 @@ impl<'a> AiLog<'a> {
             Some(slot) => *slot = Some(value),
             None => self.others.push((key, value)),
         }
-    }
-}
-
-/// Hands over the members of a JSON object as they come, so that those before a damage are kept; true if there was none.
-pub fn each_member<'a>(text: &'a str, take: impl FnMut(Cow<'a, str>, &'a str)) -> bool {
-    let mut json = serde_json::Deserializer::from_str(text);
-    Members(take).deserialize(&mut json).is_ok() && json.end().is_ok()
-}
-
-struct Members<F>(F);
-
-impl<'a, F: FnMut(Cow<'a, str>, &'a str)> DeserializeSeed<'a> for Members<F> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'a, F: FnMut(Cow<'a, str>, &'a str)> Visitor<'a> for Members<F> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<M: MapAccess<'a>>(mut self, mut members: M) -> Result<(), M::Error> {
-        while let Some(key) = members.next_key_seed(Key)? {
-            let value: &'a RawValue = members.next_value()?;
-            (self.0)(key, value.get());
-        }
-        Ok(())
-    }
-}
-
-/// A member's name, borrowed where it holds no escape.
-struct Key;
-
-impl<'a> DeserializeSeed<'a> for Key {
-    type Value = Cow<'a, str>;
-
-    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Cow<'a, str>, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Key {
-    type Value = Cow<'a, str>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a member name")
-    }
-
-    fn visit_borrowed_str<E>(self, key: &'a str) -> Result<Cow<'a, str>, E> {
-        Ok(Cow::Borrowed(key))
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Cow<'a, str>, E> {
-        Ok(Cow::Owned(key.to_owned()))
     }
 }
 

@@ -142,8 +142,8 @@ fn is_path_of_mcp(whole: &str) -> bool {
     let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     let message = ["message", "messages"].contains(&path.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
-    let session = query.contains("sessionId=") || query.contains("session_id=");
-    (message && session) || path.ends_with("/sse") || parts.any(|part| part == "mcp" || part == "mcp-servers")
+    let session = || query.contains("sessionId=") || query.contains("session_id=");
+    (message && session()) || path.ends_with("/sse") || parts.any(|part| part == "mcp" || part == "mcp-servers")
 }
 
 fn of_path(path: &str) -> Option<CallKind> {
@@ -157,7 +157,7 @@ fn of_path(path: &str) -> Option<CallKind> {
 
 /// Applications of Model Studio: `/api/v1/apps/<id>/completion`, `/api/v2/apps/agent/<id>/compatible-mode/v1/responses`.
 fn is_of_agent(path: &str) -> bool {
-    path.contains("/apps/") && ["/completion", "/responses"].iter().any(|ending| path.ends_with(ending))
+    ["/completion", "/responses"].iter().any(|ending| path.ends_with(ending)) && path.contains("/apps/")
 }
 
 /// True if the record carries what only a model call leaves behind. `api`, session and durations are no proof: `GET /v1/models` has them,

@@ -12,6 +12,7 @@ pub mod field_path;
 pub mod go_syntax;
 pub mod json_rpc;
 pub mod kind;
+pub mod members;
 pub mod moment;
 pub mod salvage;
 pub mod source;

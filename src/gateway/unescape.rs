@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use memchr::memchr_iter;
+use crate::json_string::{other_escapes, to_escape};
 
 /// Replaces every `\uXXXX` that need not be escaped in JSON. Half a surrogate pair is no character and
 /// becomes U+FFFD; `json` need not be valid.
@@ -39,7 +39,7 @@ pub fn unescaped(json: Cow<'_, str>) -> Cow<'_, str> {
 /// no character and becomes U+FFFD, which a reader of JSON would refuse.
 pub fn decoded(string: &str) -> Option<Cow<'_, str>> {
     let (mut text, mut done) = (String::new(), 0);
-    for at in memchr_iter(b'\\', string.as_bytes()) {
+    for at in backslashes(string) {
         // The second backslash of an escaped one.
         if at < done {
             continue;
@@ -57,30 +57,30 @@ pub fn decoded(string: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
-/// The inside of a JSON string with those escapes only that JSON demands; borrowed if there are no others, as in most texts. It is what
-/// escaping its [`decoded`] text gives, at a third of the time of doing so. `None` if an escape is none.
+/// The inside of a JSON string, as a reader of JSON found it, with those escapes only that JSON demands; borrowed if there are no others, as
+/// in most texts. It is what escaping its [`decoded`] text gives, at a fifth of the time of doing so.
 pub fn minimal(string: &str) -> Option<Cow<'_, str>> {
-    // Up to where the string is looked at, and up to where it is in `text`.
-    let (mut text, mut seen, mut done) = (String::new(), 0, 0);
-    for at in memchr_iter(b'\\', string.as_bytes()) {
-        if at < seen {
-            continue;
-        }
-        if let b'"' | b'\\' | b'n' | b'r' | b't' = string.as_bytes().get(at + 1)? {
-            seen = at + 2;
+    let (mut text, mut done) = (String::new(), 0);
+    for at in other_escapes(string.as_bytes()) {
+        // The second half of a pair.
+        if at < done {
             continue;
         }
         let (character, length) = meant(&string[at..])?;
         text.reserve(string.len() - done);
         text.push_str(&string[done..at]);
         push_minimal(&mut text, character);
-        (seen, done) = (at + length, at + length);
+        done = at + length;
     }
     if done == 0 {
         return Some(Cow::Borrowed(string));
     }
     text.push_str(&string[done..]);
     Some(Cow::Owned(text))
+}
+
+fn backslashes(string: &str) -> impl Iterator<Item = usize> {
+    to_escape(string.as_bytes()).filter(|at| string.as_bytes()[*at] == b'\\')
 }
 
 fn push_minimal(text: &mut String, character: char) {
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(decoded(r"half \ud83d pair \ud83dA").unwrap(), "half \u{fffd} pair \u{fffd}A");
         assert!(matches!(decoded("plain 好"), Some(Cow::Borrowed("plain 好"))));
         for broken in [r"\x", r"\u12", r"\u12g4", r"a\", r"\u+123"] {
-            assert_eq!((decoded(broken), minimal(broken)), (None, None), "{broken}");
+            assert_eq!(decoded(broken), None, "{broken}");
         }
     }
 

