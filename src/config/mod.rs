@@ -477,7 +477,7 @@ mod tests {
     fn own_prices_are_checked_at_the_start_and_found_beside_the_code() {
         let variables = with(&[("PRICES_FILE", "prices.toml"), ("FC_FUNC_CODE_PATH", "/code")]);
         let book = load(&variables, &disk(&[("/code/prices.toml", PRICES)])).unwrap().trace.prices;
-        assert_eq!(book.price("gateway/my-model").unwrap().origin, "own price");
+        assert_eq!(book.price("gateway/my-model").unwrap().price.origin, "own price");
         let unfinished = PRICES.replace("output = 2", "output = -2");
         let expected = "PRICES_FILE (environment): must name a file of prices per 1M tokens, with entries such as \
                         pattern = \"my-model\", currency = \"CNY\", tiers = [{ input = 0.8, output = 2 }]; \

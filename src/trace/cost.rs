@@ -4,10 +4,10 @@
 //! look like a fact in every sum; and a sent cost has always a total, since Langfuse adds none up beside cached or reasoning tokens
 //! (`reference/langfuse.md` §6).
 
-use std::fmt::Write;
+use std::sync::Arc;
 
 use super::Level;
-use super::prices::{Currency, Price, PriceBook, Tier, is_priced_by_langfuse};
+use super::prices::{Price, PriceBook, Quote, Tier, is_priced_by_langfuse};
 use super::usage::Usage;
 use crate::gateway::{GatewayCall, Value};
 
@@ -28,7 +28,7 @@ pub struct Cost {
     /// Their sum, USD.
     pub total: f64,
     /// Whose price of which date it is, and at which rate: such as `deepseek 2026-10, CNY at 7.1`. `None` where nothing was charged.
-    pub source: Option<String>,
+    pub source: Option<Arc<str>>,
 }
 
 /// What the other parts of the mapping found out and a cost depends on.
@@ -50,14 +50,13 @@ pub fn cost(call: &GatewayCall<'_>, charge: &Charge<'_>, prices: &PriceBook) -> 
         return Some(Cost {
             buckets: Vec::new(),
             total: rounded(total),
-            source: call.dialect.map(|dialect| format!("logged by {dialect}")),
+            source: call.dialect.map(|dialect| format!("logged by {dialect}").into()),
         });
     }
     if is_free(call, charge) {
         return Some(Cost::zero(charge.usage));
     }
-    let price = prices.price(charge.model?)?;
-    Cost::of(charge.usage?, &price, prices.cny_per_usd(), charge.start_ms)
+    Cost::of(charge.usage?, &prices.price(charge.model?)?, charge.start_ms)
 }
 
 /// For a call without a known cost: true if tokens were used and Langfuse, as far as is known, has no price for them either.
@@ -85,10 +84,10 @@ impl Cost {
 
     /// What these tokens cost at this price, for a call that began at `start_ms` (UNIX milliseconds). `None` where the price says nothing
     /// about some of them, or where the counts are beyond belief.
-    pub fn of(usage: &Usage, price: &Price, cny_per_usd: f64, start_ms: i64) -> Option<Self> {
+    pub fn of(usage: &Usage, quote: &Quote, start_ms: i64) -> Option<Self> {
+        let Quote { price, per_usd, source } = quote;
         let rates = Rates::of(usage, price)?;
         let factor = price.off_peak.as_ref().map_or(1.0, |off_peak| off_peak.factor_at(start_ms));
-        let (per_usd, source) = paid_in(price, cny_per_usd);
         let amount = |tokens: u64, rate: f64| rounded(tokens as f64 * rate * factor / UNIT_TOKENS / per_usd);
         let buckets: Vec<_> = usage
             .buckets
@@ -96,24 +95,7 @@ impl Cost {
             .map(|(name, tokens)| Some((*name, if *tokens == 0 { 0.0 } else { amount(*tokens, rates.rate(name)?) })))
             .collect::<Option<_>>()?;
         let total = rounded(buckets.iter().map(|(_, amount)| amount).sum());
-        (0.0..MAX_COST).contains(&total).then_some(Self { buckets, total, source: Some(source) })
-    }
-}
-
-/// How much of a price's currency one USD is, and the words for price and rate.
-fn paid_in(price: &Price, cny_per_usd: f64) -> (f64, String) {
-    let mut source = String::with_capacity(price.origin.len() + 24);
-    source.push_str(&price.origin);
-    match price.currency {
-        Currency::Cny => {
-            // Writing into a text cannot fail.
-            let _ = write!(source, ", CNY at {cny_per_usd}");
-            (cny_per_usd, source)
-        }
-        Currency::Usd => {
-            source.push_str(", USD");
-            (1.0, source)
-        }
+        (0.0..MAX_COST).contains(&total).then_some(Self { buckets, total, source: Some(source.clone()) })
     }
 }
 

@@ -60,16 +60,13 @@ pub struct Findings<'u> {
 
 /// The metadata of a call. What the operator named goes before what the gateway would have said under that key.
 pub fn metadata<'a>(attributes: Attributes<'_, 'a>, findings: Findings<'_>) -> Metadata<'a> {
-    let (call, mut metadata) = (attributes.call, Collected(Vec::with_capacity(USUAL)));
-    for (key, text) in attributes.metadata() {
-        metadata.put(Cow::Borrowed(key), Some(Value::Text(text)));
-    }
+    let (call, mut metadata) = (attributes.call, Collected::begun(attributes));
     of_the_proxy(call, findings.identity.trace_id_changed, &mut metadata);
     of_the_plugins(call, &findings, &mut metadata);
     unread(call, &findings, &mut metadata);
     let dropped = strangers(call, &mut metadata);
-    metadata.0.extend(ours(call, findings, dropped).into_metadata());
-    metadata.0
+    metadata.all.extend(ours(call, findings, dropped).into_metadata());
+    metadata.all
 }
 
 fn of_the_proxy<'a>(call: &GatewayCall<'a>, changed: bool, metadata: &mut Collected<'a>) {
@@ -90,11 +87,11 @@ fn of_the_proxy<'a>(call: &GatewayCall<'a>, changed: bool, metadata: &mut Collec
         ("user_agent", envelope.user_agent),
     ];
     for (name, raw) in fields {
-        metadata.put(Cow::Borrowed(name), Value::of_field(raw));
+        metadata.put(name, Value::of_field(raw));
     }
     // A client may send any text as its trace id; the one that it became is the trace's.
     if changed {
-        metadata.put(Cow::Borrowed("trace_id"), Value::of_field(envelope.trace_id));
+        metadata.put("trace_id", Value::of_field(envelope.trace_id));
     }
 }
 
@@ -116,7 +113,7 @@ fn of_the_plugins<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata:
         ("mcp_tool_name", ai.mcp_tool_name.clone()),
     ];
     for (name, value) in members {
-        metadata.put(Cow::Borrowed(name), value);
+        metadata.put(name, value);
     }
 }
 
@@ -125,19 +122,19 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
     let (envelope, ai) = (call.envelope, &call.ai);
     let model = call.either(envelope.model, &ai.model);
     let is_shown = model.as_ref().and_then(Value::text).as_deref() == findings.model;
-    metadata.put(Cow::Borrowed("ai_log"), Some(Value::Text(Cow::Borrowed(call.unread))));
-    metadata.put(Cow::Borrowed("model"), model.filter(|_| !is_shown));
-    metadata.put(Cow::Borrowed("start_time"), Value::of_field(envelope.start_time).filter(|_| !findings.times.is_start_logged));
+    metadata.put("ai_log", Some(Value::Text(Cow::Borrowed(call.unread))));
+    metadata.put("model", model.filter(|_| !is_shown));
+    metadata.put("start_time", Value::of_field(envelope.start_time).filter(|_| !findings.times.is_start_logged));
     let durations = [
         ("duration", Value::of_field(envelope.duration)),
         ("llm_first_token_duration", ai.llm_first_token_duration.clone()),
         ("llm_service_duration", ai.llm_service_duration.clone()),
     ];
     for (name, value) in durations {
-        metadata.put(Cow::Borrowed(name), value.filter(|value| value.milliseconds().is_none()));
+        metadata.put(name, value.filter(|value| value.milliseconds().is_none()));
     }
     for (name, value) in usage::unread(call) {
-        metadata.put(Cow::Borrowed(name), Some(value));
+        metadata.put(name, Some(value));
     }
 }
 
@@ -162,7 +159,7 @@ fn strangers<'a>(call: &GatewayCall<'a>, metadata: &mut Collected<'a>) -> usize 
     let dropped = verdicts.saturating_sub(MAX_UNKNOWN) + (all.len() - verdicts).saturating_sub(MAX_UNKNOWN);
     let is_kept = |index: usize| index < MAX_UNKNOWN.min(verdicts) || (verdicts..verdicts + MAX_UNKNOWN).contains(&index);
     for (_, (name, value)) in all.into_iter().enumerate().filter(|(index, _)| is_kept(*index)) {
-        metadata.put(unreserved(name), Some(value));
+        metadata.put_foreign(unreserved(name), &value);
     }
     dropped
 }
@@ -211,16 +208,41 @@ fn ours(call: &GatewayCall<'_>, findings: Findings<'_>, dropped: usize) -> Marks
 }
 
 /// Metadata in the making: no key twice, no absent value, nothing too long.
-struct Collected<'a>(Metadata<'a>);
+struct Collected<'a> {
+    all: Metadata<'a>,
+    /// How many of them the operator named: the first ones.
+    named: usize,
+}
 
 impl<'a> Collected<'a> {
-    fn put(&mut self, key: Cow<'a, str>, value: Option<Value<'a>>) {
+    /// Begun with what the operator named.
+    fn begun(attributes: Attributes<'_, 'a>) -> Self {
+        let mut begun = Self { all: Vec::with_capacity(USUAL), named: 0 };
+        for (key, text) in attributes.metadata() {
+            begun.put_foreign(Cow::Borrowed(key), &Value::Text(text));
+        }
+        Self { named: begun.all.len(), ..begun }
+    }
+
+    /// Adds a value under a name of ours. We use none twice, so that only the operator can have used it before.
+    fn put(&mut self, name: &'static str, value: Option<Value<'a>>) {
         let Some(text) = value.and_then(|value| shown(&value)) else { return };
-        let key = bounded(key, MAX_KEY_BYTES);
-        if !key.is_empty() && !self.0.iter().any(|(known, _)| *known == key) {
-            self.0.push((key, bounded(text, MAX_VALUE_BYTES)));
+        if !has(&self.all[..self.named], name) {
+            self.all.push((Cow::Borrowed(name), bounded(text, MAX_VALUE_BYTES)));
         }
     }
+
+    /// Adds a value under any name that is still free.
+    fn put_foreign(&mut self, key: Cow<'a, str>, value: &Value<'a>) {
+        let (Some(text), key) = (shown(value), bounded(key, MAX_KEY_BYTES)) else { return };
+        if !key.is_empty() && !has(&self.all, &key) {
+            self.all.push((key, bounded(text, MAX_VALUE_BYTES)));
+        }
+    }
+}
+
+fn has(metadata: &[(Cow<'_, str>, Cow<'_, str>)], key: &str) -> bool {
+    metadata.iter().any(|(known, _)| known == key)
 }
 
 /// The value as it is shown; `None` if it is absent.

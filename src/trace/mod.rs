@@ -144,7 +144,7 @@ pub enum Payload<'a> {
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// Who speaks.
+    /// Who speaks: a plain word, in which nothing must be escaped.
     pub role: &'static str,
     /// What is said; `None` with tool calls alone.
     pub content: Option<Part<'a>>,

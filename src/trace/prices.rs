@@ -63,10 +63,32 @@ pub struct PriceBook {
     known: Mutex<HashMap<String, Known>>,
 }
 
+/// The price of a model as it is charged: what the book says about it beside the figures. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Quote {
+    /// The figures, in their own currency.
+    pub price: Arc<Price>,
+    /// How much of that currency one USD is.
+    pub per_usd: f64,
+    /// Whose price of which date it is, and at which rate: such as `deepseek 2026-10, CNY at 7.1`.
+    pub source: Arc<str>,
+}
+
+impl Quote {
+    fn of(price: Arc<Price>, cny_per_usd: f64) -> Self {
+        let (per_usd, paid_in) = match price.currency {
+            Currency::Cny => (cny_per_usd, format!("CNY at {cny_per_usd}")),
+            Currency::Usd => (1.0, "USD".to_owned()),
+        };
+        let source = format!("{}, {paid_in}", price.origin).into();
+        Self { price, per_usd, source }
+    }
+}
+
 /// What is known of a name.
 #[derive(Clone, Debug, Default)]
 struct Known {
-    price: Option<Arc<Price>>,
+    quote: Option<Quote>,
     public_name: Option<Arc<str>>,
 }
 
@@ -76,15 +98,10 @@ impl PriceBook {
         Self { settings, ..Self::default() }
     }
 
-    /// How many CNY one USD costs.
-    pub fn cny_per_usd(&self) -> f64 {
-        self.settings.cny_per_usd
-    }
-
     /// The price of the model of this name: own prices before shipped ones, in each the configured region before the other, in each the
     /// first that matches (`reference/model-prices.md`, matching rules). Never that of a similar model.
-    pub fn price(&self, model: &str) -> Option<Arc<Price>> {
-        self.look_up(model).price
+    pub fn price(&self, model: &str) -> Option<Quote> {
+        self.look_up(model).quote
     }
 
     /// The name of a model as our own log may tell it (`design.md` decision 9): one that stands in a list of prices, or is made of words
@@ -100,7 +117,8 @@ impl PriceBook {
         let meant = self.meant(model);
         let price = self.search(meant);
         let listed = price.as_ref().map(|price| price.public_name(meant));
-        let found = Known { public_name: listed.or_else(|| family::public_name(meant).map(Arc::from)), price };
+        let public_name = listed.or_else(|| family::public_name(meant).map(Arc::from));
+        let found = Known { quote: price.map(|price| Quote::of(price, self.settings.cny_per_usd)), public_name };
         let mut known = self.known();
         if known.len() >= MAX_KNOWN_NAMES {
             known.clear();

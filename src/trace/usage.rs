@@ -3,7 +3,7 @@
 //! Protocols disagree on whether cached and reasoning tokens are part of the input and output counts (`reference/gateway-logs.md` §6);
 //! Langfuse prices bucket by bucket and wants them apart (`reference/langfuse.md` §6).
 
-use crate::gateway::ai_log::each_member;
+use crate::gateway::members::each_member;
 use crate::gateway::{GatewayCall, Value, kind};
 
 /// Counted tokens: flat buckets, their sum, and whether the log agreed with itself.
@@ -120,7 +120,7 @@ pub fn usage(call: &GatewayCall<'_>) -> Option<Usage> {
 }
 
 /// Logged values that are no counts, and details that are no buckets, under the names of the log.
-pub fn unread<'a>(call: &GatewayCall<'a>) -> Vec<(&'static str, Value<'a>)> {
+pub fn unread<'a>(call: &GatewayCall<'a>) -> impl Iterator<Item = (&'static str, Value<'a>)> {
     let (envelope, ai) = (call.envelope, &call.ai);
     let counts = [
         ("input_token", call.either(envelope.input_token, &ai.input_token)),
@@ -136,7 +136,7 @@ pub fn unread<'a>(call: &GatewayCall<'a>) -> Vec<(&'static str, Value<'a>)> {
         let value = value.clone().filter(|value| !value.is_absent() && !has_buckets_only(value, side))?;
         Some((name, value))
     });
-    unreadable.chain(unknown).collect()
+    unreadable.chain(unknown)
 }
 
 fn sum(buckets: impl IntoIterator<Item = (&'static str, u64)>) -> u64 {
@@ -191,7 +191,7 @@ impl Counts {
             return CACHE_ON_TOP;
         }
         let by_name = match () {
-            () if self.gemini || path.contains(":generateContent") || path.contains(":streamGenerateContent") => THOUGHTS_ON_TOP,
+            () if self.gemini || is_path_of_gemini(path) => THOUGHTS_ON_TOP,
             () if self.claude || self.cache_exceeds_the_input() => CACHE_ON_TOP,
             () => INCLUSIVE,
         };
@@ -235,6 +235,10 @@ impl Counts {
             plain.into_iter().chain(of_side(side).map(|(_, bucket, count)| (*bucket, *count)))
         })
     }
+}
+
+fn is_path_of_gemini(path: &str) -> bool {
+    path.contains(':') && (path.contains(":generateContent") || path.contains(":streamGenerateContent"))
 }
 
 /// The details of one side: an object, or an object in a string, or expanded members `<name>.<detail>`; entries that are no counts are

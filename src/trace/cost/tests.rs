@@ -27,7 +27,7 @@ fn book(region: Region) -> PriceBook {
 }
 
 fn cost_of(book: &PriceBook, model: &str, buckets: &[(&'static str, u64)], start_ms: i64) -> Option<Cost> {
-    Cost::of(&used(buckets), book.price(model)?.as_ref(), book.cny_per_usd(), start_ms)
+    Cost::of(&used(buckets), &book.price(model)?, start_ms)
 }
 
 /// The total in millionths of a CNY, at 7.1 to the USD, must be this.
@@ -162,7 +162,7 @@ fn tokens_without_a_price_leave_the_cost_unknown() {
     assert_eq!(cost(&[("input", 10), ("output", 1), ("output_audio_tokens", 5)]), None);
     assert!(cost(&[("input", 10), ("input_audio_tokens", 0), ("output", 1)]).is_some());
     let total_alone = Usage { buckets: Vec::new(), total: 100, mismatch: Some(100) };
-    assert_eq!(Cost::of(&total_alone, &book.price("qwen-plus").unwrap(), 7.1, PEAK_MS), None);
+    assert_eq!(Cost::of(&total_alone, &book.price("qwen-plus").unwrap(), PEAK_MS), None);
 }
 
 #[test]
@@ -256,7 +256,7 @@ proptest! {
         let mut larger = counts;
         larger[more] += by;
         let input = |counts: [u64; 5]| counts[..3].iter().sum::<u64>();
-        let price = book.price(&model).unwrap();
+        let price = book.price(&model).unwrap().price;
         if price.tier(input(larger)) == price.tier(input(counts)) {
             let dearer = cost_of(book, &model, &buckets(larger), start_ms).unwrap();
             prop_assert!(dearer.total >= cost.total, "{counts:?} {larger:?}");

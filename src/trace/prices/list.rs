@@ -161,7 +161,7 @@ tiers = [{ input = 1, output = 2.5 }]
     #[test]
     fn the_shipped_list_is_a_list_that_an_operator_could_give() {
         let book = PriceBook::new(PriceSettings { own: own_prices(super::super::LIST.as_bytes()).unwrap(), ..Default::default() });
-        assert_eq!(book.price("qwen-plus").unwrap().origin, "alibaba-bailian 2026-05");
+        assert_eq!(book.price("qwen-plus").unwrap().price.origin, "alibaba-bailian 2026-05");
     }
 
     #[test]

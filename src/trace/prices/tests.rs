@@ -19,7 +19,7 @@ fn with_own(own: &str) -> PriceSettings {
 
 /// The price of the first tier for input, and who says so.
 fn found(book: &PriceBook, model: &str) -> Option<(f64, String)> {
-    book.price(model).map(|price| (price.tier(0).unwrap().input, price.origin.clone()))
+    book.price(model).map(|quote| quote.price).map(|price| (price.tier(0).unwrap().input, price.origin.clone()))
 }
 
 fn input(book: &PriceBook, model: &str) -> Option<f64> {
@@ -92,9 +92,12 @@ fn a_similar_name_is_another_model() {
 #[test]
 fn the_configured_region_comes_before_the_other() {
     let (cn, intl) = (book(Region::Cn), book(Region::Intl));
-    assert_eq!((cn.price("qwen-plus").unwrap().currency, intl.price("qwen-plus").unwrap().currency), (Currency::Cny, Currency::Usd));
-    assert_eq!(intl.price("doubao-seed-1.6").unwrap().currency, Currency::Cny, "there is no other");
-    assert_eq!(cn.price("qwen-plus-us").unwrap().currency, Currency::Usd, "there is no other");
+    assert_eq!(
+        (cn.price("qwen-plus").unwrap().price.currency, intl.price("qwen-plus").unwrap().price.currency),
+        (Currency::Cny, Currency::Usd)
+    );
+    assert_eq!(intl.price("doubao-seed-1.6").unwrap().price.currency, Currency::Cny, "there is no other");
+    assert_eq!(cn.price("qwen-plus-us").unwrap().price.currency, Currency::Usd, "there is no other");
 }
 
 #[test]
