@@ -200,9 +200,7 @@ impl Routing {
 fn destination(reader: &mut Reader<'_>, entry: &Entry, inherited: Inherited) -> Option<DestinationSettings> {
     let base_url = reader.text(entry, "host", rules::base_url);
     let (public_key, secret_key) = match reader.langfuse_keys {
-        Keys::Needed => {
-            (reader.secret_of(entry, "public_key", rules::public_key), reader.secret_of(entry, "secret_key", rules::key))
-        }
+        Keys::Needed => (reader.secret_of(entry, "public_key", rules::public_key), reader.secret_of(entry, "secret_key", rules::key)),
         Keys::NotNeeded => (Some(String::new()), Some(String::new())),
     };
     let request_timeout = reader.text(entry, "timeout", rules::seconds).unwrap_or(inherited.request_timeout);
