@@ -276,6 +276,15 @@ mod tests {
     }
 
     #[test]
+    fn no_text_in_the_log_for_people_commands_their_terminal() {
+        let line = written(LogFormat::Human, || {
+            let name = "\u{1b}[2J\u{9b}2J";
+            tracing::warn!(event = "any", %name, "one\ntwo {name}");
+        });
+        assert!(line.ends_with("WARN one\ntwo \\u{1b}[2J\\u{9b}2J event=\"any\" name=\\u{1b}[2J\\u{9b}2J\n"), "{line:?}");
+    }
+
+    #[test]
     fn people_get_a_dead_letter_whole_because_replay_reads_it_back() {
         let line = written(LogFormat::Human, || tracing::warn!(event = "dead_letter", members = %r#"{"v":1,"index":4}"#, "not taken"));
         assert!(line.ends_with("WARN not taken event=\"dead_letter\" members={\"v\":1,\"index\":4}\n"), "{line}");

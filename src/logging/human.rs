@@ -35,12 +35,22 @@ const OF_USAGE: [(&str, &str); 5] = [
 /// Writes fields as `name=value`, separated by blanks, and reports in short.
 pub(super) fn fields() -> impl for<'w> FormatFields<'w> + Send + Sync + 'static {
     debug_fn(|out: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug| match field.name() {
-        "message" => write!(out, "{value:?}"),
-        REPORT => out.write_str(&short(&format!("{value:?}"), &OF_REPORT)),
-        USAGE => out.write_str(&short(&format!("{value:?}"), &OF_USAGE)),
-        name => write!(out, "{name}={value:?}"),
+        "message" => out.write_str(&harmless(value)),
+        REPORT => out.write_str(&short(&harmless(value), &OF_REPORT)),
+        USAGE => out.write_str(&short(&harmless(value), &OF_USAGE)),
+        name => write!(out, "{name}={}", harmless(value)),
     })
     .delimited(" ")
+}
+
+/// A value without anything that a terminal would obey.
+fn harmless(value: &dyn fmt::Debug) -> String {
+    let obeyed = |sign: char| sign.is_control() && sign != '\n';
+    let text = format!("{value:?}");
+    if !text.contains(obeyed) {
+        return text;
+    }
+    text.chars().map(|sign| if obeyed(sign) { sign.escape_default().to_string() } else { sign.to_string() }).collect()
 }
 
 /// The wanted members of a JSON object.
