@@ -2,6 +2,10 @@
 //!
 //! About 4.5 KB a record, most of it the prompt and the answer inside `ai_log`. Only the texts differ between the two corpora: that decides
 //! what compression costs.
+//!
+//! For whole processes and for compressors: any number of records, all of one kind, so that each costs what its neighbour does and two runs differ
+//! by what is measured. `benches/records/corpus.rs` is another one: a fixed number of pages with every kind of call and every escape in them,
+//! for the steps inside of a call. Figures that are published rest on the bytes of each, so neither takes the place of the other.
 
 #![allow(dead_code, reason = "every benchmark takes what it needs")]
 

@@ -43,7 +43,7 @@ pub struct Window {
     /// Logs received since: a time, a date (UTC), UNIX seconds, or a time ago such as 48h [default: 24h]
     #[arg(long, value_name = "TIME", requires = "project", value_parser = moment, allow_hyphen_values = true)]
     from: Option<i64>,
-    /// Logs received before that time [default: now]
+    /// Logs received before that time; it is not called --to as elsewhere, because --to says where observations go [default: now]
     #[arg(long, value_name = "TIME", requires = "project", value_parser = moment, allow_hyphen_values = true)]
     until: Option<i64>,
     /// Endpoint of SLS [default: SLS_ENDPOINT]

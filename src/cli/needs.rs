@@ -7,7 +7,8 @@ use super::ending::Ending;
 use crate::config::{self, Config, Problems, Value};
 use crate::sls::endpoint::Endpoint;
 
-const KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
+/// The setting of the first half of a key pair.
+pub const KEY_ID: &str = "ALIBABA_CLOUD_ACCESS_KEY_ID";
 const KEY_SECRET: &str = "ALIBABA_CLOUD_ACCESS_KEY_SECRET";
 
 /// The settings, or every problem: also that nothing says how to read SLS. `instead`: what else would do, if anything.

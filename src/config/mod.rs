@@ -49,7 +49,7 @@ use crate::select::Selection;
 use crate::sls::endpoint::EndpointSettings;
 use crate::sls::signing::SignatureSettings;
 use crate::trace::settings::TraceSettings;
-use reader::{LangfuseKeys, Reader};
+use reader::{Keys, Reader};
 
 /// Everything that was decided for this process.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +96,20 @@ pub fn load(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Prob
 /// [`Problems`]: everything else that is wrong.
 pub fn load_without_keys(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Problems> {
     let mut reader = Reader::open(variables, files);
-    reader.langfuse_keys = LangfuseKeys::NotNeeded;
+    reader.langfuse_keys = Keys::NotNeeded;
+    match sections::config(&mut reader) {
+        Some(config) if reader.is_content() => Ok(config),
+        _ => Err(reader.into_problems()),
+    }
+}
+
+/// As [`load`], for a run that reads nothing from SLS: the key pair of SLS is not looked at, and none is in what comes out.
+///
+/// # Errors
+/// [`Problems`]: everything else that is wrong.
+pub fn load_without_sls_keys(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Problems> {
+    let mut reader = Reader::open(variables, files);
+    reader.sls_keys = Keys::NotNeeded;
     match sections::config(&mut reader) {
         Some(config) if reader.is_content() => Ok(config),
         _ => Err(reader.into_problems()),
@@ -110,7 +123,7 @@ pub fn load_without_keys(variables: &dyn Variables, files: &dyn Files) -> Result
 /// [`Problems`]: everything that is wrong among these tables and in the file.
 pub fn load_rules(variables: &dyn Variables, files: &dyn Files) -> Result<(Selection, Vec<String>), Problems> {
     let mut reader = Reader::open(variables, files);
-    reader.langfuse_keys = LangfuseKeys::NotNeeded;
+    reader.langfuse_keys = Keys::NotNeeded;
     match sections::destinations(&mut reader) {
         (Some(destinations), selection) if reader.is_content() => {
             let name = |one: &DestinationSettings| one.name.clone().unwrap_or_else(|| tables::DEFAULT_DESTINATION.to_owned());
@@ -494,6 +507,16 @@ mod tests {
         for pairs in [&[id][..], &[secret], &[token], &[id, token], &[secret, token]] {
             assert_eq!(refused(pairs).len(), 1, "{pairs:?}");
         }
+    }
+
+    #[test]
+    fn who_reads_nothing_from_sls_can_do_with_half_an_access_key_and_with_nothing_else_that_is_wrong() {
+        let half = with(&[("ALIBABA_CLOUD_ACCESS_KEY_ID", "id")]);
+        assert_eq!(load_without_sls_keys(&half, &disk(&[])).unwrap().credentials, None);
+        let whole = with(&[("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"), ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "secret")]);
+        assert_eq!(load_without_sls_keys(&whole, &disk(&[])).unwrap().credentials, None);
+        let wrong = with(&[("ALIBABA_CLOUD_ACCESS_KEY_ID", "id"), ("LANGFUSE_SAMPLE_RATE", "2")]);
+        assert_eq!(load_without_sls_keys(&wrong, &disk(&[])).unwrap_err().iter().count(), 1);
     }
 
     #[test]

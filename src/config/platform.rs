@@ -34,10 +34,6 @@ pub struct Platform {
     pub lambda_runtime_api: Option<String>,
     /// `AWS_LAMBDA_LOG_GROUP_NAME`, where the function's own log goes.
     pub lambda_log_group: Option<String>,
-    /// `FC_INSTANCE_ID`.
-    pub instance_id: Option<String>,
-    /// `FC_REGION`.
-    pub region: Option<String>,
 }
 
 impl Platform {
@@ -63,8 +59,6 @@ pub fn platform(variables: &dyn Variables) -> Result<Platform, Problems> {
         code_path,
         lambda_runtime_api,
         lambda_log_group: variable("AWS_LAMBDA_LOG_GROUP_NAME"),
-        instance_id: variable("FC_INSTANCE_ID"),
-        region: variable("FC_REGION"),
     })
 }
 
@@ -125,15 +119,13 @@ mod tests {
 
     #[test]
     fn the_code_path_tells_function_compute_and_the_runtime_api_tells_lambda() {
-        let compute = read(&[("FC_FUNC_CODE_PATH", "/code/"), ("FC_INSTANCE_ID", "c-1"), ("FC_REGION", "cn-hangzhou")]).unwrap();
+        let compute = read(&[("FC_FUNC_CODE_PATH", "/code/")]).unwrap();
         let expected = Platform {
             listen_port: 9000,
             on_function_compute: true,
             code_path: Some("/code/".into()),
             lambda_runtime_api: None,
             lambda_log_group: None,
-            instance_id: Some("c-1".into()),
-            region: Some("cn-hangzhou".into()),
         };
         assert_eq!(compute, expected);
         let lambda = [

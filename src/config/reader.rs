@@ -16,12 +16,12 @@ use super::variables::{Files, Variables};
 /// Longest refused word of a closed list that is shown. All such words are shorter, all keys are longer.
 const LONGEST_SHOWN_WORD: usize = 16;
 
-/// Whether the keys and the address of a Langfuse project must be there.
+/// Whether what opens one of the two ends must be right: the keys and the address of Langfuse projects, the key pair of SLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LangfuseKeys {
-    /// They must, and are read.
+pub(super) enum Keys {
+    /// It must, and is read.
     Needed,
-    /// They are not looked at.
+    /// It is not looked at.
     NotNeeded,
 }
 
@@ -34,14 +34,17 @@ pub(super) struct Reader<'a> {
     inline: FileSettings,
     problems: Problems,
     /// Whether this start will send anything.
-    pub(super) langfuse_keys: LangfuseKeys,
+    pub(super) langfuse_keys: Keys,
+    /// Whether this start may read with keys of its settings.
+    pub(super) sls_keys: Keys,
 }
 
 impl<'a> Reader<'a> {
     /// Reads the text in `CONFIG_TOML` and the file that `CONFIG_FILE` names, if any.
     pub(super) fn open(variables: &'a dyn Variables, files: &'a dyn Files) -> Self {
         let (file, inline) = (FileSettings::default(), FileSettings::default());
-        let mut reader = Self { variables, files, file, inline, problems: Problems::default(), langfuse_keys: LangfuseKeys::Needed };
+        let (langfuse_keys, sls_keys) = (Keys::Needed, Keys::Needed);
+        let mut reader = Self { variables, files, file, inline, problems: Problems::default(), langfuse_keys, sls_keys };
         if let Some(path) = reader.variable(table::CONFIG_FILE.name) {
             reader.file = match reader.read_text(Path::new(&path)) {
                 Ok(text) => FileSettings::parse(&text, |line| Place::File { line }),

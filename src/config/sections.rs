@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::reader::{LangfuseKeys, Reader};
+use super::reader::{Keys, Reader};
 use super::setting::Setting;
 use super::tables::dialect::dialects;
 use super::tables::filter::filter;
@@ -82,7 +82,7 @@ pub(super) fn destinations(reader: &mut Reader<'_>) -> (Option<Vec<DestinationSe
 }
 
 fn default_destination(reader: &mut Reader<'_>, inherited: Option<Inherited>) -> Option<DestinationSettings> {
-    if reader.langfuse_keys == LangfuseKeys::NotNeeded {
+    if reader.langfuse_keys == Keys::NotNeeded {
         return keyless_destination(reader, inherited?);
     }
     let base_url = base_url(reader);
@@ -211,6 +211,9 @@ fn credentials(reader: &mut Reader<'_>) -> Option<Credentials> {
     const ID: &Setting = &table::ALIBABA_CLOUD_ACCESS_KEY_ID;
     const SECRET: &Setting = &table::ALIBABA_CLOUD_ACCESS_KEY_SECRET;
     const TOKEN: &Setting = &table::ALIBABA_CLOUD_SECURITY_TOKEN;
+    if reader.sls_keys == Keys::NotNeeded {
+        return None;
+    }
     let id = reader.secret(ID, rules::key);
     let secret = reader.secret(SECRET, rules::key);
     let token = reader.secret(TOKEN, rules::key);

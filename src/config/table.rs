@@ -56,7 +56,7 @@ table! {
         "设为 false 时，日志计为跳过且不投递，消费位点继续前进（如需暂停，请停用触发器）";
     LANGFUSE_SAMPLE_RATE: Kind::Number, Unset::Default("1.0"), Anywhere, "0.25",
         "Share of traces to deliver, 0 to 1, decided by the trace id as the Langfuse SDKs do; errors, refusals and slow calls of own traces are always delivered",
-        "投递的 trace 比例，取值 0 到 1，与 Langfuse SDK 一样按 trace id 决定；自有 trace 中的错误、被拒绝的调用与慢调用始终投递";
+        "投递的 Trace 比例，取值 0 到 1，与 Langfuse SDK 一样按 Trace ID 决定；自有 Trace 中的错误、被拒绝的调用与慢调用始终投递";
     LANGFUSE_TRACING_ENVIRONMENT: Kind::Text, Unset::Nothing, Anywhere, "production",
         "Environment shown in Langfuse; none: Langfuse's default",
         "在 Langfuse 中显示的环境名；不设置则使用 Langfuse 的默认值";
@@ -68,10 +68,10 @@ table! {
         "发往 Langfuse 的请求的压缩方式";
     TRACE_OWNERSHIP: Kind::Choice(&["auto", "own", "join"]), Unset::Default("auto"), Anywhere, "join",
         "Whose the traces are: own = ours, join = an application's; auto joins where the gateway logged a parent",
-        "trace 归属：own 归本函数，join 归应用；auto 表示网关日志带父 span 时加入应用的 trace";
+        "Trace 归属：own 归本函数，join 归应用；auto 表示网关日志带父 Span 时加入应用的 Trace";
     JOIN_USAGE: Kind::Choice(&["usage", "metadata"]), Unset::Default("usage"), Anywhere, "metadata",
         "Token counts of joined observations: as usage, or as metadata where the application counts the same call",
-        "加入应用 trace 时 token 用量的写法：usage 计入用量；应用已统计同一调用时用 metadata 避免重复";
+        "加入应用 Trace 时 Token 用量的写法：usage 计入用量；应用已统计同一调用时用 metadata 避免重复";
     PRICE_REGION: Kind::Choice(&["cn", "intl"]), Unset::Default("cn"), Anywhere, "intl",
         "Whose list prices the cost is calculated with: cn = mainland China, intl = elsewhere; a model without a price there is charged at the other",
         "按哪里的目录价计算费用：cn 为中国内地，intl 为国际；该处没有价格的模型按另一处计算";
@@ -122,13 +122,13 @@ table! {
         "PEM 文件，访问 Langfuse 时在内置根证书之外额外信任的根证书";
     HTTPS_PROXY: Kind::Text, Unset::Nothing, EnvironmentOnly secret, "http://proxy.example.com:3128",
         "Proxy for https requests to Langfuse, never for SLS",
-        "访问 Langfuse 的 https 代理，绝不用于 SLS";
+        "以 https 访问 Langfuse 时使用的代理，绝不用于 SLS";
     HTTP_PROXY: Kind::Text, Unset::Nothing, EnvironmentOnly secret, "http://proxy.example.com:3128",
         "Proxy for http requests to Langfuse, never for SLS",
-        "访问 Langfuse 的 http 代理，绝不用于 SLS";
+        "以 http 访问 Langfuse 时使用的代理，绝不用于 SLS";
     ALL_PROXY: Kind::Text, Unset::Nothing, EnvironmentOnly secret, "http://proxy.example.com:3128",
         "Proxy for every request to Langfuse, never for SLS",
-        "访问 Langfuse 的通用代理，绝不用于 SLS";
+        "访问 Langfuse 的所有请求使用的代理，绝不用于 SLS";
     NO_PROXY: Kind::List, Unset::Nothing, EnvironmentOnly, "localhost,.internal.example.com",
         "Hosts that are reached without the proxy",
         "不经代理访问的主机";

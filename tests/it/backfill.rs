@@ -1,20 +1,18 @@
 //! `backfill`: a window of time from all shards, delivered as the function delivers it, whatever interrupts it; through both real binaries.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseEmulator, LangfuseWorld, StoredObservation, When};
-use sls_to_langfuse::emulator::sls::{AccessKey, Action, Fault as SlsFault, Grant, Operation, ShardSpec, SlsEmulator};
+use sls_to_langfuse::emulator::sls::{AccessKey, Action, Fault as SlsFault, Grant, Operation, ShardSpec};
 use sls_to_langfuse::sls::wire;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use crate::cli::{Ended, command};
-use crate::records::{chat, chat_saying, group, request_id};
-use crate::support::{
-    Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, event, ordinary_settings, personal_settings, sls_with, until,
-};
+use crate::cli::Ended;
+use crate::place::{Place, ended, sorted};
+use crate::records::{chat, chat_saying, group, request_ids};
+use crate::support::{Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, event, ordinary_settings, until};
 
 /// When the first log group of these tests was received, UNIX seconds: 2026-03-02T12:00:00Z, long ago for `GIVE_UP_AFTER`.
 const NOON: u32 = 1_772_452_800;
@@ -25,19 +23,7 @@ const POISON: &str = "sentinel-poisoned-question";
 /// About the log groups of one slice.
 const SLICE: usize = 256;
 
-/// Both stand-ins, and a directory for states.
-struct Place {
-    sls: SlsEmulator,
-    langfuse: LangfuseEmulator,
-    directory: tempfile::TempDir,
-}
-
 impl Place {
-    async fn of_shards(shards: &[u32]) -> Self {
-        let langfuse = LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap();
-        Self { sls: sls_with(shards).await, langfuse, directory: tempfile::tempdir().unwrap() }
-    }
-
     /// So many slices of log groups of one call each, in shard 0, evenly in time. Returns the arguments that name all of it too.
     async fn of_slices(slices: usize) -> (Self, Vec<String>) {
         let place = Self::of_shards(&[0]).await;
@@ -52,10 +38,6 @@ impl Place {
         self.sls.append(PROJECT, LOGSTORE, shard, &group(vec![log]), NOON + second).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
     fn files(&self) -> Vec<String> {
         std::fs::read_dir(self.directory.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect()
     }
@@ -64,36 +46,22 @@ impl Place {
         serde_json::from_str(&std::fs::read_to_string(self.path(name)).ok()?).ok()
     }
 
-    fn command(&self, arguments: &[impl AsRef<str>], more: &[(&str, &str)]) -> Command {
-        let mut settings = personal_settings(&self.langfuse.base_url(), &self.sls.endpoint());
-        settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        settings.retain(|_, value| value != "(none)");
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    fn backfill_command(&self, arguments: &[impl AsRef<str>], more: &[(&str, &str)]) -> Command {
         let mut all = vec!["backfill", "--project", PROJECT, "--logstore", LOGSTORE];
         all.extend(arguments.iter().map(AsRef::as_ref));
-        let mut command = command(&all, &settings);
-        command.current_dir(self.directory.path());
-        command
+        self.command(&all, more)
     }
 
     async fn backfill_with(&self, arguments: &[impl AsRef<str>], more: &[(&str, &str)]) -> Ended {
-        ended(self.command(arguments, more).spawn().unwrap()).await
+        ended(self.backfill_command(arguments, more).spawn().unwrap()).await
     }
 
     async fn backfill(&self, arguments: &[impl AsRef<str>]) -> Ended {
         self.backfill_with(arguments, &[]).await
     }
 
-    fn posts(&self) -> usize {
-        self.langfuse.requests().iter().filter(|request| request.method == "POST").count()
-    }
-
     fn pulls(&self) -> usize {
-        self.sls.requests().iter().filter(|request| request.operation == Some(Operation::PullLogs)).count()
-    }
-
-    fn arrived(&self) -> BTreeSet<String> {
-        self.langfuse.observations().iter().map(|row| row.metadata["request_id"].clone()).collect()
+        self.sls_requests(Operation::PullLogs).len()
     }
 
     /// A key that may only do this on the gateway's Logstore.
@@ -102,14 +70,6 @@ impl Place {
         let expires = SystemTime::now() + Duration::from_secs(3600);
         self.sls.add_key(AccessKey::permanent(KEY_ID, KEY_SECRET).with_token(TOKEN, expires).allowed(grants));
     }
-}
-
-async fn ended(child: Child) -> Ended {
-    let output = child.wait_with_output().await.unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let ended = Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
-    assert!(!format!("{ended:?}").contains("sentinel") && !ended.stderr.contains("panicked"), "{ended:?}");
-    ended
 }
 
 /// The window of these seconds after noon.
@@ -121,10 +81,6 @@ fn with(arguments: &[String], more: &[&str]) -> Vec<String> {
     arguments.iter().cloned().chain(more.iter().map(|text| (*text).to_owned())).collect()
 }
 
-fn request_ids(numbers: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
-    numbers.into_iter().map(request_id).collect()
-}
-
 fn printed(ended: &Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"))
 }
@@ -132,11 +88,6 @@ fn printed(ended: &Ended) -> Value {
 fn line<'e>(ended: &'e Ended, title: &str) -> &'e str {
     let found = ended.stdout.lines().find_map(|line| line.trim_start().strip_prefix(title));
     found.unwrap_or_else(|| panic!("{title}: {ended:?}")).trim_start()
-}
-
-fn sorted(mut rows: Vec<StoredObservation>) -> Vec<StoredObservation> {
-    rows.sort_by(|a, b| a.span_id.cmp(&b.span_id));
-    rows
 }
 
 /// A limit of the rate that no call waits for, so that calls fail at once.
@@ -212,7 +163,7 @@ async fn a_killed_backfill_goes_on_where_it_was_and_repeats_little() {
     let (place, all) = Place::of_slices(8).await;
     let all = with(&all, &["--state", "s", "--parallel", "1"]);
     place.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_millis(500)));
-    let mut child = place.command(&all, &[]).spawn().unwrap();
+    let mut child = place.backfill_command(&all, &[]).spawn().unwrap();
     let ended_slices =
         || place.state("s").map_or(0, |state| state["slices"].as_array().unwrap().iter().filter(|one| one["ended"].is_object()).count());
     until(|| ended_slices() >= 2).await;
@@ -242,7 +193,7 @@ async fn of_one_long_slice(records: usize) -> (Place, Vec<String>) {
 async fn a_kill_in_the_middle_of_a_slice_repeats_only_what_is_behind_the_last_note() {
     let (place, all) = of_one_long_slice(12).await;
     place.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_millis(700)));
-    let mut child = place.command(&all, &[]).spawn().unwrap();
+    let mut child = place.backfill_command(&all, &[]).spawn().unwrap();
     let settled = || place.state("s").and_then(|state| state["slices"][0]["saved"]["settled"]["counts"]["lines"].as_u64()).unwrap_or(0);
     until(|| settled() > 0).await;
     child.kill().await.unwrap();
@@ -258,7 +209,7 @@ async fn a_kill_in_the_middle_of_a_slice_repeats_only_what_is_behind_the_last_no
 /// Interrupts a backfill once so many requests have been sent, and finishes it later. Returns how many records had arrived in between.
 async fn interrupted(place: &Place, all: &[String], records: usize) -> usize {
     place.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_millis(400)));
-    let child = place.command(all, &[]).spawn().unwrap();
+    let child = place.backfill_command(all, &[]).spawn().unwrap();
     until(|| place.posts() >= 2).await;
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -294,7 +245,7 @@ async fn a_second_interruption_ends_it_at_once_and_loses_nothing() {
     let (place, all) = Place::of_slices(3).await;
     let all = with(&all, &["--state", "s"]);
     // The second request would have to wait for more than four minutes.
-    let mut child = place.command(&with(&all, &["--rate", "1"]), &[]).spawn().unwrap();
+    let mut child = place.backfill_command(&with(&all, &["--rate", "1"]), &[]).spawn().unwrap();
     until(|| place.posts() >= 1).await;
     let (pid, began) = (child.id().unwrap().to_string(), Instant::now());
     while child.try_wait().unwrap().is_none() {
@@ -323,7 +274,7 @@ async fn however_often_it_is_killed_and_whatever_answers_are_lost_nothing_is_mis
             Fault::Delay(Duration::from_millis(900)),
         ]);
         let before = place.posts();
-        let mut child = place.command(&all, &[]).spawn().unwrap();
+        let mut child = place.backfill_command(&all, &[]).spawn().unwrap();
         while place.posts() < before + more && child.try_wait().unwrap().is_none() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -554,7 +505,7 @@ async fn a_destination_of_a_route_that_refuses_us_leaves_its_records_for_the_nex
 #[tokio::test]
 async fn observations_keep_the_rate_that_was_said() {
     let (place, all) = Place::of_slices(3).await;
-    let child = place.command(&with(&all, &["--rate", "256"]), &[]).spawn().unwrap();
+    let child = place.backfill_command(&with(&all, &["--rate", "256"]), &[]).spawn().unwrap();
     until(|| place.posts() >= 1).await;
     let first = Instant::now();
     until(|| place.posts() == 3).await;

@@ -7,24 +7,16 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use serde_json::{Value, json};
-use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseEmulator, LangfuseWorld, When};
+use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseWorld, When};
 use sls_to_langfuse::emulator::sls::{AccessKey, Action, Grant, Operation, ShardSpec};
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::wire;
 
-use crate::records::{Prepared, chat, chat_saying, chats, group, request_id, response};
-use crate::support::{Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, event, ordinary_settings};
+use crate::records::{Prepared, chat, chat_saying, chats, group, request_id, request_ids, response};
+use crate::support::{Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, arrived, event, ordinary_settings};
 
 /// Present in the question of one record only.
 const POISON: &str = "poisoned-question";
-
-fn arrived(langfuse: &LangfuseEmulator) -> BTreeSet<String> {
-    langfuse.observations().iter().map(|row| row.metadata["request_id"].clone()).collect()
-}
-
-fn request_ids(numbers: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
-    numbers.into_iter().map(request_id).collect()
-}
 
 /// One group of so many calls, one of them poisoned.
 async fn poisoned(calls: usize, at: usize, settings: &[(&str, &str)]) -> World {

@@ -28,6 +28,7 @@ mod lambda_invoke;
 mod leak;
 mod load;
 mod paging;
+mod place;
 mod pull;
 mod records;
 mod replay;

@@ -1,6 +1,5 @@
 //! Reading: pages, ends, damage, refusals, and what a request to SLS looks like. How each fault ends stands in `faults`.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -12,8 +11,10 @@ use sls_to_langfuse::emulator::sls::{AccessKey, Action, Fault, Grant, Operation,
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::wire;
 
-use crate::records::{LOGGED_AT, Prepared, chat, chats, group, log, request_id, response};
-use crate::support::{self, Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, event, ordinary_settings};
+use crate::records::{LOGGED_AT, Prepared, chat, chats, group, log, request_id, request_ids, response};
+use crate::support::{
+    self, Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, arrived, event, ordinary_settings,
+};
 
 /// Pages of so many groups.
 fn pages_of(max_groups: usize) -> PageLimits {
@@ -33,14 +34,6 @@ fn refusal(status: u16, code: &str, message: &str) -> Fault {
 }
 
 /// Request ids that arrived, each at least once.
-fn arrived(langfuse: &LangfuseEmulator) -> BTreeSet<String> {
-    langfuse.observations().iter().map(|row| row.metadata["request_id"].clone()).collect()
-}
-
-fn request_ids(numbers: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
-    numbers.into_iter().map(request_id).collect()
-}
-
 #[tokio::test]
 async fn many_pages_are_read_up_to_the_end_and_not_a_group_further() {
     let world = World::of(chats(10, 2), &[]).await;

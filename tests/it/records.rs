@@ -1,6 +1,6 @@
 //! Gateway records and stand-in answers made for tests.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -21,6 +21,11 @@ pub fn log(fields: &[(&str, &str)]) -> wire::Log {
 /// The request id of call number `number`, which is also what its row is found by.
 pub fn request_id(number: usize) -> String {
     format!("request-{number:06}")
+}
+
+/// The ids of these calls.
+pub fn request_ids(numbers: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
+    numbers.into_iter().map(request_id).collect()
 }
 
 /// An ordinary chat call with this question.

@@ -1,85 +1,49 @@
 //! `replay`: what a function dead-lettered is delivered later, once, as it would have been; through both real binaries.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use prost::Message;
 use serde_json::{Value, json};
 use sls_to_langfuse::dead_letter::{DeadLetter, Pointer, log_group};
 use sls_to_langfuse::delivery::DeadLetterReason;
-use sls_to_langfuse::emulator::langfuse::{Fault, LangfuseEmulator, LangfuseWorld, StoredObservation, When};
-use sls_to_langfuse::emulator::sls::{AccessKey, Action, Fault as SlsFault, Grant, Operation, RecordedRequest, ShardSpec, SlsEmulator};
+use sls_to_langfuse::emulator::langfuse::{Fault, StoredObservation, When};
+use sls_to_langfuse::emulator::sls::{AccessKey, Action, Fault as SlsFault, Grant, Operation, ShardSpec};
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::{Field, LogRecord, LogTime, wire};
 use sls_to_langfuse::trace::ids;
 
-use crate::cli::{Ended, command};
-use crate::records::{chat, chat_saying, chats, group, request_id};
-use crate::support::{
-    Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, event, ordinary_settings, personal_settings, sls_with,
-    until,
-};
+use crate::cli::Ended;
+use crate::place::{Place, ended, sorted};
+use crate::records::{chat, chat_saying, chats, group, request_ids};
+use crate::support::{Answer, Function, KEY_ID, KEY_SECRET, LOGSTORE, PROJECT, SEED, TOKEN, World, event, ordinary_settings, until};
 
 /// Present in the question of records that are refused at first. Nothing may ever tell it.
 const POISON: &str = "sentinel-poisoned-question";
 
 const LETTERS: &str = "dead-letters";
 
-/// Both stand-ins, and a directory for letters and state.
-struct Place {
-    sls: SlsEmulator,
-    langfuse: LangfuseEmulator,
-    directory: tempfile::TempDir,
-}
-
 impl Place {
-    async fn of_shards(shards: &[u32]) -> Self {
-        let langfuse = LangfuseEmulator::start(0, LangfuseWorld::default()).await.unwrap();
-        let sls = sls_with(shards).await;
-        sls.create_logstore(PROJECT, LETTERS, &[ShardSpec { id: 0, seed: 1 }, ShardSpec { id: 7, seed: 1 }]);
-        Self { sls, langfuse, directory: tempfile::tempdir().unwrap() }
+    /// With a Logstore for letters.
+    async fn with_letters(shards: &[u32]) -> Self {
+        let place = Self::of_shards(shards).await;
+        place.sls.create_logstore(PROJECT, LETTERS, &[ShardSpec { id: 0, seed: 1 }, ShardSpec { id: 7, seed: 1 }]);
+        place
     }
 
     /// With these groups in shard 0.
     async fn holding(groups: &[wire::LogGroup]) -> Self {
-        let place = Self::of_shards(&[0]).await;
+        let place = Self::with_letters(&[0]).await;
         crate::support::append(&place.sls, 0, groups.to_vec());
         place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.path(name), text).unwrap();
-        self.path(name).display().to_string()
     }
 
     fn letters_file(&self, letters: &[DeadLetter]) -> String {
         self.file("letters.jsonl", &letters.iter().map(|letter| format!("{}\n", letter.json())).collect::<String>())
     }
 
-    fn settings(&self) -> BTreeMap<String, String> {
-        personal_settings(&self.langfuse.base_url(), &self.sls.endpoint())
-    }
-
     async fn replay_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Ended {
-        let mut settings = self.settings();
-        settings.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        settings.retain(|_, value| value != "(none)");
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let mut command = command(&[&["replay"], arguments].concat(), &settings);
-        let output = command.current_dir(self.directory.path()).output().await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let ended = Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
-        assert!(!format!("{ended:?}").contains("sentinel"), "{ended:?}");
-        ended
+        ended(self.command(&[&["replay"], arguments].concat(), more).spawn().unwrap()).await
     }
 
     async fn replay(&self, arguments: &[&str]) -> Ended {
@@ -103,27 +67,11 @@ impl Place {
         (answer, function.output())
     }
 
-    fn posts(&self) -> usize {
-        self.langfuse.requests().iter().filter(|request| request.method == "POST").count()
-    }
-
-    fn sls_requests(&self, operation: Operation) -> Vec<RecordedRequest> {
-        self.sls.requests().into_iter().filter(|request| request.operation == Some(operation)).collect()
-    }
-
-    fn arrived(&self) -> BTreeSet<String> {
-        self.langfuse.observations().iter().map(|row| row.metadata["request_id"].clone()).collect()
-    }
-
     /// Marks in the dead-letter Logstore.
     fn marks(&self) -> usize {
         let logs = self.sls.put_groups(PROJECT, LETTERS).into_iter().flat_map(|group| group.logs);
         logs.filter(|log| log.contents.iter().any(|content| content.key == b"event" && content.value == b"dead_letter_replayed")).count()
     }
-}
-
-fn request_ids(numbers: impl IntoIterator<Item = usize>) -> BTreeSet<String> {
-    numbers.into_iter().map(request_id).collect()
 }
 
 fn pointer(shard: u32, group: u64, index: u32) -> Pointer {
@@ -163,11 +111,6 @@ async fn rows_of(groups: Vec<wire::LogGroup>) -> Vec<StoredObservation> {
     let world = World::of(groups, &[]).await;
     world.function.invoke(&event(0, SEED, SEED + span)).await.assert_balanced();
     sorted(world.langfuse.observations())
-}
-
-fn sorted(mut rows: Vec<StoredObservation>) -> Vec<StoredObservation> {
-    rows.sort_by(|a, b| a.span_id.cmp(&b.span_id));
-    rows
 }
 
 /// Three groups with what is refused, too large and damaged in them, and ordinary records around.
@@ -246,13 +189,8 @@ async fn standard_input_will_do_too_but_needs_a_place_for_what_is_done() {
     let groups = chats(1, 2);
     let place = Place::holding(&groups).await;
     let text: String = letters(&groups, 0).iter().map(|letter| format!("{}\n", letter.json())).collect();
-    let settings = place.settings();
-    let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut child = command(&["replay", "--file", "-", "--state", "s"], &settings)
-        .current_dir(place.directory.path())
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = place.command(&["replay", "--file", "-", "--state", "s"], &[]);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut input, text.as_bytes()).await.unwrap();
     drop(input);
@@ -333,7 +271,7 @@ async fn what_a_server_keeps_stumbling_over_does_not_keep_its_neighbours_from_be
 
 #[tokio::test]
 async fn an_outage_leaves_everything_to_the_next_replay_and_is_not_waited_out() {
-    let place = Place::of_shards(&[0, 1, 2, 3, 4]).await;
+    let place = Place::with_letters(&[0, 1, 2, 3, 4]).await;
     let mut all = Vec::new();
     for shard in 0..5 {
         let groups = vec![group(vec![chat(shard as usize)])];
@@ -358,9 +296,7 @@ async fn a_killed_replay_goes_on_where_it_was_and_repeats_one_part_at_most() {
     let place = Place::holding(&groups).await;
     let path = place.letters_file(&letters(&groups, 0));
     place.langfuse.refuse_when(When::ingest(), Fault::Delay(Duration::from_millis(200)));
-    let settings = place.settings();
-    let settings: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut child = command(&["replay", "--file", &path], &settings).spawn().unwrap();
+    let mut child = place.command(&["replay", "--file", &path], &[]).spawn().unwrap();
     let state = place.path("letters.jsonl.replayed");
     until(|| std::fs::read_to_string(&state).is_ok_and(|text| text.lines().count() >= 500)).await;
     child.kill().await.unwrap();
@@ -378,7 +314,7 @@ async fn a_killed_replay_goes_on_where_it_was_and_repeats_one_part_at_most() {
 
 #[tokio::test]
 async fn two_thousand_letters_of_four_shards_cost_a_handful_of_requests() {
-    let place = Place::of_shards(&[0, 1, 2, 3]).await;
+    let place = Place::with_letters(&[0, 1, 2, 3]).await;
     let all = chats(100, 20);
     let mut wanted = Vec::new();
     for (shard, groups) in (0..).zip(all.chunks(25)) {

@@ -1,6 +1,6 @@
 //! A world around the real binary: SLS, Langfuse, the process, and calls as Function Compute makes them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -119,6 +119,11 @@ impl World {
     pub async fn invoke(&self) -> Answer {
         self.function.invoke(&event(0, SEED, SEED + 5)).await
     }
+}
+
+/// The gateway's ids of all records that a Langfuse has.
+pub fn arrived(langfuse: &LangfuseEmulator) -> BTreeSet<String> {
+    langfuse.observations().iter().map(|row| row.metadata["request_id"].clone()).collect()
 }
 
 /// A stand-in for SLS with one Logstore and these shards, and the key that calls bring.

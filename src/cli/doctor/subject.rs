@@ -35,7 +35,7 @@ pub struct Manifest {
 
 /// The settings as far as they can be used.
 pub struct Settings {
-    /// What can be used; without Langfuse keys if these alone are wrong.
+    /// What can be used; without Langfuse keys, or without the key pair of SLS, if these alone are wrong.
     pub config: Option<Config>,
     /// Destinations can be sent to.
     pub with_keys: bool,
@@ -79,20 +79,21 @@ fn package(code: &Path) -> Package {
 }
 
 impl Settings {
-    /// Loads them. A wrong or missing key of Langfuse leaves the rest usable.
+    /// Loads them. A wrong or missing key of one end leaves the rest usable.
     pub fn load(variables: &dyn Variables, around: Surroundings<'_>) -> Self {
-        match config::load(variables, around.files) {
-            Ok(config) => Self { config: Some(config), with_keys: true, checks: Vec::new() },
-            Err(problems) => {
-                let config = config::load_without_keys(variables, around.files).ok();
-                Self { config, with_keys: false, checks: of_problems(&problems) }
-            }
-        }
+        let problems = match config::load(variables, around.files) {
+            Ok(config) => return Self { config: Some(config), with_keys: true, checks: Vec::new() },
+            Err(problems) => problems,
+        };
+        let without_sls = config::load_without_sls_keys(variables, around.files).ok();
+        let with_keys = without_sls.is_some();
+        let config = without_sls.or_else(|| config::load_without_keys(variables, around.files).ok());
+        Self { config, with_keys, checks: of_problems(&problems) }
     }
 
     /// Adds what reading a Logstore needs beside settings that are right, and puts the endpoint of the region in where none is set.
     pub fn need_sls(&mut self, names: &Names, around: Surroundings<'_>) {
-        if !needs::has_key(around) {
+        if !needs::has_key(around) && !self.names(needs::KEY_ID) {
             let fix = "export both, of a key that may read the Logstore; or leave --project and --manifest out";
             self.checks.push(Check::fail("settings", needs::keyless(""), fix));
         }
@@ -108,6 +109,11 @@ impl Settings {
                 "name it: --endpoint cn-hangzhou.log.aliyuncs.com, --region cn-hangzhou, SLS_ENDPOINT or SLS_REGION",
             )),
         }
+    }
+
+    /// True if a finding is about this setting.
+    fn names(&self, setting: &str) -> bool {
+        self.checks.iter().any(|check| check.facts.get("setting").is_some_and(|named| named == setting))
     }
 
     /// True if nobody says where SLS is.

@@ -43,7 +43,7 @@ pub struct Replay {
     /// Letters from this Logstore
     #[arg(long, value_name = "NAME", requires = "project", value_parser = logstore_name)]
     logstore: Option<String>,
-    /// Only letters that SLS received at this time or later: 2026-03-02T02:10:00Z, or 2h, 1d ago [default: all that are kept]
+    /// Only letters that SLS received at this time or later: a time, a date (UTC), UNIX seconds, or a time ago such as 2h [default: all that are kept]
     #[arg(long, value_name = "TIME", requires = "logstore", value_parser = time, allow_hyphen_values = true)]
     from: Option<u32>,
     /// Only letters that SLS received before this time [default: now]

@@ -32,33 +32,33 @@ static KEYS: &[Key] = keys! {
     "kind": Shape::Texts, Optional, r#""call_type""#,
         "Kind of call: chat, completion, embedding, rerank, image, audio, tool, agent, or none for a record that is no call; not set: by path, else chat",
         "调用类型：chat、completion、embedding、rerank、image、audio、tool、agent，none 表示不是调用；不设置时按路径判断，否则为 chat";
-    "trace_id": Shape::Texts, Optional, r#""trace_id""#, "Trace id", "trace id";
-    "request_id": Shape::Texts, Optional, r#""id""#, "Id of the request", "请求 id";
+    "trace_id": Shape::Texts, Optional, r#""trace_id""#, "Trace id", "Trace ID";
+    "request_id": Shape::Texts, Optional, r#""id""#, "Id of the request", "请求 ID";
     "traceparent": Shape::Texts, Optional, r#""metadata.requester_metadata.traceparent""#,
-        "W3C trace context of the caller", "调用方的 W3C trace context";
+        "W3C trace context of the caller", "调用方的 W3C Trace Context";
     "parent": Shape::Texts, Optional, r#""metadata.requester_metadata.parent_span_id""#,
-        "Span of the caller, 16 hex digits", "调用方的 span，16 位十六进制";
+        "Span of the caller, 16 hex digits", "调用方的 Span，16 位十六进制";
     "start": Shape::Texts, Optional, r#""startTime""#,
         "When the call began: RFC 3339, UNIX seconds (also decimal), milli-, micro- or nanoseconds, or common log format; not set: end minus duration",
         "调用开始时间：RFC 3339、UNIX 秒（可带小数）、毫秒、微秒或纳秒，或通用日志格式；不设置时为结束时间减时长";
     "end": Shape::Texts, Optional, r#""endTime""#, "When it ended, in the same forms", "结束时间，格式同上";
     "duration": Shape::Texts, Optional, r#""response_time""#,
         "How long it took, in duration_unit; not set: end minus start", "时长，单位见 duration_unit；不设置时为结束减开始";
-    "first_token": Shape::Texts, Optional, r#""completionStartTime""#, "When the first token came", "首个 token 的时间";
+    "first_token": Shape::Texts, Optional, r#""completionStartTime""#, "When the first token came", "首个 Token 的时间";
     "first_token_after": Shape::Texts, Optional, r#""ttft""#,
-        "How long after the beginning the first token came, in duration_unit; not beside first_token", "首个 token 距开始的时长；不能与 first_token 同时设置";
+        "How long after the beginning the first token came, in duration_unit; not beside first_token", "首个 Token 距开始的时长，单位见 duration_unit；不能与 first_token 同时设置";
     "api": Shape::Texts, Optional, r#""model_group""#, "What the call is named by", "用作名称的 API 名";
     "user": Shape::Texts, Optional, r#"["end_user", "metadata.user_api_key_user_id"]"#, "Who called", "调用者";
     "session": Shape::Texts, Optional, r#""metadata.requester_metadata.session_id""#, "The conversation", "会话";
     "model": Shape::Texts, Optional, r#""model""#, "The model that answered", "实际应答的模型";
     "request_model": Shape::Texts, Optional, r#""model_group""#, "The model asked for", "请求的模型";
-    "input_tokens": Shape::Texts, Optional, r#""prompt_tokens""#, "Tokens in, cached ones included", "输入 token，含缓存";
-    "output_tokens": Shape::Texts, Optional, r#""completion_tokens""#, "Tokens out, reasoning included", "输出 token，含推理";
-    "total_tokens": Shape::Texts, Optional, r#""total_tokens""#, "Their sum", "token 总数";
-    "cached_tokens": Shape::Texts, Optional, r#""response.usage.prompt_tokens_details.cached_tokens""#, "Tokens in from a cache", "命中缓存的输入 token";
-    "reasoning_tokens": Shape::Texts, Optional, r#""response.usage.completion_tokens_details.reasoning_tokens""#, "Tokens out of reasoning", "推理输出 token";
-    "input_details": Shape::Texts, Optional, r#""response.usage.prompt_tokens_details""#, "Counts of kinds of input, an object", "输入 token 明细，对象";
-    "output_details": Shape::Texts, Optional, r#""response.usage.completion_tokens_details""#, "Counts of kinds of output, an object", "输出 token 明细，对象";
+    "input_tokens": Shape::Texts, Optional, r#""prompt_tokens""#, "Tokens in, cached ones included", "输入 Token，含缓存";
+    "output_tokens": Shape::Texts, Optional, r#""completion_tokens""#, "Tokens out, reasoning included", "输出 Token，含推理";
+    "total_tokens": Shape::Texts, Optional, r#""total_tokens""#, "Their sum", "Token 总数";
+    "cached_tokens": Shape::Texts, Optional, r#""response.usage.prompt_tokens_details.cached_tokens""#, "Tokens in from a cache", "命中缓存的输入 Token";
+    "reasoning_tokens": Shape::Texts, Optional, r#""response.usage.completion_tokens_details.reasoning_tokens""#, "Tokens out of reasoning", "推理输出 Token";
+    "input_details": Shape::Texts, Optional, r#""response.usage.prompt_tokens_details""#, "Counts of kinds of input, an object", "输入 Token 明细，对象";
+    "output_details": Shape::Texts, Optional, r#""response.usage.completion_tokens_details""#, "Counts of kinds of output, an object", "输出 Token 明细，对象";
     "cost": Shape::Texts, Optional, r#""response_cost""#, "What it cost, USD; not set: by list price", "费用（美元）；不设置时按目录价计算";
     "messages": Shape::Texts, Optional, r#""messages""#, "All messages of the request, a list", "请求的全部消息，列表";
     "question": Shape::Texts, Optional, r#""prompt""#, "The last message, or a text that is no conversation", "最后一条消息，或非对话的文本";
@@ -72,7 +72,7 @@ static KEYS: &[Key] = keys! {
     "tool": Shape::Texts, Optional, r#""mcp_tool_call_metadata.name""#, "Name of the tool that was called", "被调用工具的名称";
     "status": Shape::Texts, Optional, r#"["error_information.error_code", "status"]"#, "HTTP status; from 400 on the call is an error", "HTTP 状态码，400 及以上视为错误";
     "flags": Shape::Texts, Optional, r#""response_flags""#, "Response flags of Envoy", "Envoy 响应标志";
-    "error": Shape::Texts, Optional, r#"["error_information.error_class", "error_str"]"#, "Why it failed, shown as status message", "失败原因，显示为状态信息";
+    "error": Shape::Texts, Optional, r#"["error_information.error_class", "error_str"]"#, "Why it failed, shown as status message", "失败原因，显示为状态消息";
     "cache_status": Shape::Texts, Optional, r#""cache_hit""#, "hit where a cache answered: nothing is charged", "由缓存应答时为 hit，不计费";
     "method": Shape::Texts, Optional, r#""request_method""#, "HTTP method", "HTTP 方法";
     "path": Shape::Texts, Optional, r#""request_uri""#, "Path of the request", "请求路径";

@@ -43,10 +43,10 @@ static KEYS: &[Key] = keys! {
         "会话；不设置时为 ai_log.session_id";
     "name": Shape::Texts, r#""{consumer}@{ai_log.api}""#,
         "Name of the trace and of its observation (a tool call keeps the tool's name); nothing found: the API's name",
-        "trace 及其 observation 的名称（工具调用保留工具名）；未找到时为 API 名称";
+        "Trace 及其 Observation 的名称（工具调用保留工具名）；未找到时为 API 名称";
     "trace_name": Shape::Texts, r#"["ai_log.scene"]"#,
         "Name of the trace where it differs from name; nothing found: as name",
-        "与 name 不同时的 trace 名称；未找到时与 name 相同";
+        "与 name 不同时的 Trace 名称；未找到时与 name 相同";
     "tags": Shape::Texts, r#"["tenant:{request_header.x-tenant}", "request_body.metadata.tags", "=gateway"]"#,
         "Tags beside those of verdicts: every source that finds something; a JSON list becomes several",
         "除判定结果之外的标签：取所有找到的值；JSON 列表展开为多个标签";
@@ -67,7 +67,7 @@ static KEYS: &[Key] = keys! {
         "该提示词的版本，整数";
     "parent": Shape::Texts, r#"["request_header.x-parent-span"]"#,
         "The span above: 16 hex digits, a whole traceparent or a B3 header; nothing found: what the gateway logged",
-        "上级 span：16 位十六进制、完整的 traceparent 或 B3 头；未找到时取网关记录的值";
+        "上级 Span：16 位十六进制、完整的 traceparent 或 B3 头；未找到时取网关记录的值";
     "metadata": Shape::Map(&Shape::Texts), r#"{ tenant = "request_header.x-tenant" }"#,
         "Further metadata by key; values that are there anyway need no entry",
         "更多元数据，按键填写；本来就有的值无需列出";

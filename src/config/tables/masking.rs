@@ -21,7 +21,7 @@ pub(in super::super) static MASKING: TableKind = TableKind {
     form: Form::One,
     keys: KEYS,
     meaning: "What is masked where CONTENT_POLICY is masked, lengths or none, and how users and sessions are shown",
-    meaning_zh: "CONTENT_POLICY 为 masked、lengths 或 none 时遮盖哪些内容，以及用户和会话如何显示",
+    meaning_zh: "CONTENT_POLICY 为 masked、lengths 或 none 时对哪些内容脱敏，以及用户和会话如何显示",
 };
 
 const fn key(name: &'static str, shape: Shape, example: &'static str, meaning: &'static str, meaning_zh: &'static str) -> Key {
@@ -56,7 +56,7 @@ static KEYS: &[Key] = &[
         Shape::Secret,
         r#""env:MASKING_KEY""#,
         "The key of the hashes, at least 16 characters; the same key gives the same hash in every instance",
-        "计算散列的密钥，至少 16 个字符；密钥相同，各实例得到的散列也相同",
+        "计算哈希的密钥，至少 16 个字符；密钥相同，各实例得到的哈希也相同",
     ),
     key(
         "keep",

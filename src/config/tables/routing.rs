@@ -1,7 +1,7 @@
 //! `[destination.NAME]` and `[[route]]` → destinations and [`Routes`]. The destination of the settings without a table is called `default`.
 
 use super::super::nearest::nearest;
-use super::super::reader::{LangfuseKeys, Reader};
+use super::super::reader::{Keys, Reader};
 use super::super::rules;
 use super::conditions::{Listed, check_list, conditions, when};
 use super::{Entry, Form, Key, Need, Shape, TableKind, Text};
@@ -200,10 +200,8 @@ impl Routing {
 fn destination(reader: &mut Reader<'_>, entry: &Entry, inherited: Inherited) -> Option<DestinationSettings> {
     let base_url = reader.text(entry, "host", rules::base_url);
     let (public_key, secret_key) = match reader.langfuse_keys {
-        LangfuseKeys::Needed => {
-            (reader.secret_of(entry, "public_key", rules::public_key), reader.secret_of(entry, "secret_key", rules::key))
-        }
-        LangfuseKeys::NotNeeded => (Some(String::new()), Some(String::new())),
+        Keys::Needed => (reader.secret_of(entry, "public_key", rules::public_key), reader.secret_of(entry, "secret_key", rules::key)),
+        Keys::NotNeeded => (Some(String::new()), Some(String::new())),
     };
     let request_timeout = reader.text(entry, "timeout", rules::seconds).unwrap_or(inherited.request_timeout);
     let api = match entry.text("ingestion").map(|word| word.text.as_str()) {

@@ -11,7 +11,7 @@ pub(in super::super) static SAMPLING: TableKind = TableKind {
     form: Form::One,
     keys: &KEYS,
     meaning: "How a sample rate below 1 is applied; errors, refusals by a policy and slow calls of own traces are kept at any rate",
-    meaning_zh: "采样率小于 1 时的做法；自有 trace 中的错误、被策略拒绝的调用与慢调用始终保留",
+    meaning_zh: "采样率小于 1 时的做法；自有 Trace 中的错误、被策略拒绝的调用与慢调用始终保留",
 };
 
 static KEYS: [Key; 3] = [
@@ -22,7 +22,7 @@ static KEYS: [Key; 3] = [
         example: r#""session""#,
         meaning: "What is kept or left out as one: a trace, by the rule of the Langfuse SDKs, or a session (a trace where there is none); not \
                   set: trace",
-        meaning_zh: "以什么为单位取舍：trace（与 Langfuse SDK 规则相同）或会话（无会话时按 trace）；不设置时为 trace",
+        meaning_zh: "以什么为单位取舍：trace 按整条 Trace（与 Langfuse SDK 规则相同），session 按会话（无会话时按 Trace）；不设置时为 trace",
     },
     Key {
         name: "slow_above",

@@ -577,6 +577,19 @@ async fn wrong_settings_are_2_and_hide_nothing_that_can_be_looked_at() {
 }
 
 #[tokio::test]
+async fn half_a_key_pair_of_sls_is_told_and_hides_nothing_of_langfuse() {
+    for missing in ["ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"] {
+        let found = Patient::well().await.set(missing, "").examined().await;
+        assert_eq!((found.code, found.of("fail")), (Some(2), vec!["settings"]), "{missing}");
+        assert_eq!(found.check("settings")["facts"]["setting"], missing);
+        assert_eq!((found.status("langfuse.canary"), found.status("sls.records")), ("ok", "skip"), "{missing}");
+    }
+    let both = Patient::well().await.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "").set("LANGFUSE_SECRET_KEY", "").examined().await;
+    let named: Vec<_> = both.all("settings").iter().map(|check| check["facts"]["setting"].as_str().unwrap()).collect();
+    assert_eq!((both.code, named), (Some(2), vec!["LANGFUSE_SECRET_KEY", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"]));
+}
+
+#[tokio::test]
 async fn wrong_usage_is_2_and_prints_nothing() {
     for arguments in [
         vec!["doctor", "--project", "p"],

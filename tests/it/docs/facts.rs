@@ -38,7 +38,7 @@ fn the_settings_pages_name_what_is_read_of_the_platform() {
     let source = source.split("#[cfg(test)]").next().unwrap();
     let is_name = |text: &&str| text.starts_with("FC_") || text.starts_with("AWS_");
     let names: BTreeSet<_> = source.split('"').skip(1).step_by(2).filter(is_name).collect();
-    assert!(names.len() > 8, "{names:?}");
+    assert!(names.len() >= 8, "{names:?}");
     let pages = pages();
     for path in ["docs/settings.md", "docs/settings.zh-CN.md"] {
         let code: BTreeSet<_> = pages[path].code().into_iter().filter(is_name).collect();

@@ -418,6 +418,24 @@ check('tokens that nobody counted are not nought', async () => {
   await close(page);
 });
 
+check('everything that is pressed is at least 24 pixels high and wide', async () => {
+  for (const viewport of [{ width: 1280, height: 800 }, { width: 375, height: 740 }]) {
+    const page = await ready(await opened(launched, at(`${TRIP}/${PLAN}`), { viewport }), '.message');
+    const seen = new Set();
+    for (const key of ['1', '2', '3', '?']) {
+      await page.keyboard.press(key);
+      await page.waitForTimeout(200);
+      const targets = await page.locator('button, summary, select, input, [role=tab], [role=treeitem], .trace-line').evaluateAll((all) =>
+        all.filter((one) => one.checkVisibility()).map((one) => [one.className || one.id || one.tagName, one.getBoundingClientRect()])
+          .map(([name, { width, height }]) => [name, width, height]));
+      targets.forEach(([name]) => seen.add(name));
+      equal(targets.filter(([, width, height]) => width < 24 || height < 24), [], `${viewport.width} after ${key}`);
+    }
+    holds(seen.has('small'), `the small buttons were among them: ${[...seen]}`);
+    await close(page);
+  }
+});
+
 check('no serious violation of the rules for accessibility', async () => {
   const source = readFileSync(axe, 'utf8');
   const violations = async (page) => {

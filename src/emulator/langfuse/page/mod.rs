@@ -72,7 +72,10 @@ pub fn is_asked(incoming: &Incoming) -> bool {
 pub fn answer(shown: Shown<'_>, incoming: &Incoming) -> Response<Bytes> {
     let answer = match guard::refusal(incoming) {
         Some(message) => said(StatusCode::FORBIDDEN, message),
-        None if incoming.method != Method::GET => said(StatusCode::METHOD_NOT_ALLOWED, "The page is read only: GET."),
+        // The server leaves the body of an answer to HEAD out, and its length in.
+        None if ![Method::GET, Method::HEAD].contains(&incoming.method) => {
+            said(StatusCode::METHOD_NOT_ALLOWED, "The page is read only: GET.")
+        }
         None => found(shown, incoming).unwrap_or_else(|| said(StatusCode::NOT_FOUND, "There is nothing of that name.")),
     };
     HEADERS.iter().fold(answer, |answer, (name, value)| reply::with_header(answer, name, value))

@@ -4,7 +4,7 @@
 
 /** @type {Record<string, [string, string]>} English, Chinese. */
 const WORDS = {
-  title: ['Langfuse stand-in', 'Langfuse 替身'],
+  title: ['Langfuse stand-in', 'Langfuse 模拟服务'],
   server: ['plays {release}, {mode}', '模拟 {release}，{mode}'],
   traces: ['Traces', 'Trace 列表'],
   trace: ['Trace', 'Trace'],
@@ -27,7 +27,7 @@ const WORDS = {
   notFound: ['This trace is not here', '这里没有这条 Trace'],
   notFoundHint: ['It was forgotten, or never arrived at this address.', '它已被清除，或从未到达本地址。'],
   live: ['live', '实时'],
-  gone: ['The stand-in does not answer', '替身没有应答'],
+  gone: ['The stand-in does not answer', '模拟服务没有应答'],
   lost: ['{count} lost', '丢失 {count} 项'],
   lostTitle: ['Accepted, and then lost', '已接受但随后丢失'],
   lostHint: ['The server answers with success and then drops these without a word. Langfuse does the same.', '服务器返回成功，随后悄悄丢弃以下内容；真正的 Langfuse 也是如此。'],
@@ -74,8 +74,8 @@ const WORDS = {
   prompt: ['Prompt', '提示词'],
   parameters: ['Parameters', '参数'],
   arrivals: ['arrived {count} times', '到达 {count} 次'],
-  observations: ['{count} observations', '{count} 个 Observation'],
-  observationOne: ['1 observation', '1 个 Observation'],
+  observations: ['{count} observations', '{count} 条 Observation'],
+  observationOne: ['1 observation', '1 条 Observation'],
   observationTitle: ['Observation', 'Observation'],
   tree: ['Observations by time', 'Observation 与时间线'],
   wholeTrace: ['Trace', 'Trace'],
@@ -128,13 +128,13 @@ const LOSSES = {
   status_message: ['Status message is not a text', '状态消息不是文本'],
   version: ['Version is not a text', '版本不是文本'],
   name: ['Name is not a text', '名称不是文本'],
-  empty_span_id: ['Span id is empty', 'Span id 为空'],
+  empty_span_id: ['Span id is empty', 'Span ID 为空'],
   level: ['Level in another spelling', '级别写法不符'],
   environment: ['Unsuitable environment name', '环境名称不合规'],
   usage: ['A usage object with a value that is no count', '用量中有非计数值'],
   trace_row: ['The trace row only: name too long or not a text, or version not a text', '仅 Trace 行：名称过长或不是文本，或版本不是文本'],
   trace_input_output: ['Trace input or output, which these tables do not keep', 'Trace 的输入或输出，这些表不保留'],
-  trace_without_id: ['A trace without an id', '没有 id 的 Trace'],
+  trace_without_id: ['A trace without an id', '没有 ID 的 Trace'],
 };
 
 /** @type {Language} */

@@ -287,9 +287,24 @@ async fn other_names_other_sites_and_other_methods_get_nothing() {
     for header in [("host", "localhost:1"), ("host", "[::1]:1"), ("origin", origin.as_str()), ("sec-fetch-site", "same-origin")] {
         assert_eq!(asked(&emulator, "GET", "/_local/traces", &[header]).await.0, 200, "{header:?}");
     }
-    for method in ["POST", "PUT", "DELETE", "OPTIONS", "HEAD"] {
+    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
         assert_eq!(asked(&emulator, method, "/_local/traces", &[]).await.0, 405, "{method}");
     }
+}
+
+#[tokio::test]
+async fn head_is_answered_as_get_without_the_body() {
+    let emulator = with_sources("4.16.0", WriteMode::EventsOnly).await;
+    for (path, wanted) in [("/", 200), ("/_local/page/page.css", 200), ("/_local/traces", 200), ("/_local/trace?id=none", 404)] {
+        let (status, headers, body) = asked(&emulator, "GET", path, &[]).await;
+        assert_eq!((status, body.len().to_string().as_str()), (wanted, headers["content-length"].to_str().unwrap()), "{path}");
+        let (status, of_head, body) = asked(&emulator, "HEAD", path, &[]).await;
+        assert_eq!((status, body.as_str()), (wanted, ""), "{path}");
+        for name in ["content-type", "content-length", "content-security-policy"] {
+            assert_eq!(of_head[name], headers[name], "{path} {name}");
+        }
+    }
+    assert_eq!(asked(&emulator, "HEAD", "/", &[("host", "evil.example")]).await.0, 403);
 }
 
 #[tokio::test]
