@@ -74,9 +74,10 @@ pub fn written() -> BTreeMap<String, (String, BTreeSet<String>)> {
                 let event = fields.iter().find_map(|field| field.strip_prefix("event = "));
                 let event = event.unwrap_or_else(|| panic!("{file}: a line without event: {fields:?}"));
                 let names = fields.iter().map(|field| field.split('=').next().unwrap().trim().trim_start_matches(['%', '?']).to_owned());
-                // What every line of a call has is said once.
-                let names: BTreeSet<_> = names.filter(|name| name != "event" && name != "request_id").collect();
                 let name = event.trim_matches('"').to_owned();
+                // What every line of a call has is said once, and an object that is named as its event becomes part of the line.
+                let names = names.filter(|field| field != "event" && field != "request_id");
+                let names: BTreeSet<_> = names.map(|field| if field == name { "members".to_owned() } else { field }).collect();
                 let name = if event.starts_with('"') { name } else { panic!("{file}: an event that is no text: {event}") };
                 let known = events.entry(name.clone()).or_insert_with(|| (level.to_owned(), names.clone()));
                 assert_eq!(*known, (level.to_owned(), names), "{file}: two forms of {name}");
