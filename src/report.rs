@@ -134,6 +134,12 @@ impl Report {
         Self { v: 1, version: env!("CARGO_PKG_VERSION"), request_id: request_id.to_owned(), ..Self::default() }
     }
 
+    /// As the answer of a call and the line in its log have it.
+    pub fn json(&self) -> String {
+        // Plain numbers and texts always serialise.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// Counts a record that was skipped.
     pub fn skip(&mut self, reason: SkipReason) {
         *self.skipped.entry(reason.name()).or_default() += 1;

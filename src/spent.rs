@@ -120,6 +120,12 @@ impl UsageByModel {
         self.0.iter().map(|(name, usage)| (name.as_str(), usage))
     }
 
+    /// One call of this model.
+    #[cfg(test)]
+    pub fn of_one(model: &str) -> Self {
+        Self([(model.to_owned(), ModelUsage { calls: 1, ..ModelUsage::default() })].into())
+    }
+
     fn named(&self) -> usize {
         self.0.len() - usize::from(self.0.contains_key(OTHER))
     }

@@ -271,8 +271,9 @@ async fn lines_have_the_fields_that_the_run_book_tells_and_no_others() {
     assert!(lambda.invoke(&json!({})).await.failed);
     let output = format!("{}{}", world.function.output(), lambda.process.output());
     let mut seen = BTreeSet::new();
-    for line in output.lines().filter(|line| !line.starts_with("FC ")) {
-        let line: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    for text in output.lines().filter(|line| !line.starts_with("FC ")) {
+        let line: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(serde_json::to_string(&line).unwrap().len(), text.len(), "nothing is named twice: {text}");
         let event = line.get("event").and_then(|event| event.as_str()).unwrap_or_else(|| panic!("no event: {line:?}")).to_owned();
         let told = told(&event);
         for field in line.keys().filter(|field| !ALWAYS.contains(&field.as_str())) {

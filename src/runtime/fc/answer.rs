@@ -24,10 +24,10 @@ struct FailureBody<'h> {
     report: &'h Report,
 }
 
-/// The answer of a call.
-pub fn of(handled: &Handled) -> Response<Full<Bytes>> {
+/// The answer of a call, whose report as JSON is the whole answer of a success.
+pub fn of(handled: &Handled, json: String) -> Response<Full<Bytes>> {
     let report = &handled.report;
-    let Some(failure) = &handled.failure else { return reply(StatusCode::OK, json(report), "application/json") };
+    let Some(failure) = &handled.failure else { return reply(StatusCode::OK, json.into(), "application/json") };
     let body = FailureBody {
         error_type: failure.error_type,
         error_message: &failure.message,
@@ -36,7 +36,9 @@ pub fn of(handled: &Handled) -> Response<Full<Bytes>> {
         request_id: &report.request_id,
         report,
     };
-    reply(StatusCode::NOT_FOUND, json(&body), "application/json")
+    // Plain numbers and texts always serialise.
+    let body = serde_json::to_vec(&body).unwrap_or_default();
+    reply(StatusCode::NOT_FOUND, body.into(), "application/json")
 }
 
 /// The answer of a hook that has nothing to tell.
@@ -58,11 +60,6 @@ fn reply(status: StatusCode, body: Bytes, content_type: &'static str) -> Respons
     response
 }
 
-fn json(value: &impl Serialize) -> Bytes {
-    // Reports are plain numbers and texts, which always serialise.
-    serde_json::to_vec(value).unwrap_or_default().into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,14 +73,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_success_is_200_twice_with_the_report() {
-        let response = of(&Handled { report: Report::new("r-1"), failure: None });
+        let response = of(&Handled { report: Report::new("r-1"), failure: None }, Report::new("r-1").json());
         assert_eq!((response.status().as_u16(), &response.headers()["x-fc-status"]), (200, &HeaderValue::from_static("200")));
         assert_eq!(body(response).await["requestId"], "r-1");
     }
 
     #[tokio::test]
     async fn a_failure_is_404_twice_with_all_that_an_operator_needs() {
-        let response = of(&failed("r-1", Failure::new(Stage::DeadLetter, "kind", "what", "do")));
+        let response = of(&failed("r-1", Failure::new(Stage::DeadLetter, "kind", "what", "do")), String::new());
         assert_eq!((response.status().as_u16(), &response.headers()["x-fc-status"]), (404, &HeaderValue::from_static("404")));
         let body = body(response).await;
         let expected = serde_json::json!(["kind", "what", "dead_letter", "do", "r-1", "failure"]);

@@ -116,11 +116,12 @@ async fn marked(hook: Hook, request_id: String, (headers, body): (HeaderMap, Inc
         Some(path) if path != hook.path() => Some(failed(&request_id, misrouted())),
         _ => called(hook, &headers, body, served).await,
     };
+    let report = handled.as_ref().map(|handled| handled.report.json()).unwrap_or_default();
     if let Some(handled) = &handled {
-        logging::call(handled);
+        logging::call(handled, &report);
     }
     marked.end(handled.as_ref().is_some_and(|handled| handled.failure.is_some()));
-    handled.as_ref().map_or_else(|| answer::plain("ok"), answer::of)
+    handled.as_ref().map_or_else(|| answer::plain("ok"), |handled| answer::of(handled, report))
 }
 
 /// What became of a call or a hook; `None` for a hook with nothing to tell.

@@ -68,7 +68,7 @@ async fn invoke(front_end: Arc<FrontEnd>, event: LambdaEvent<Box<RawValue>>) -> 
     async {
         let ended = in_own_task(async move { front_end.handle(request).await }).await;
         let (handled, answer) = ended.unwrap_or_else(|failure| refused(&id, failure));
-        logging::call(&handled);
+        logging::call(&handled, &handled.report.json());
         answer
     }
     .instrument(span)
