@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
 use tokio::time::Instant;
 
 use super::answer::{Answer, MAX_ANSWER_BYTES, NoAnswer};
+use super::draft::Drafts;
 use super::gzip::Gzip;
 use super::ingestion_plan::{Api, IngestionPlan};
 use super::memory::AcceptedSpans;
@@ -78,6 +79,7 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Destination {
     settings: DestinationSettings,
     authorization: HeaderValue,
+    drafts: Drafts,
     http: reqwest::Client,
     /// `None`: bodies leave as they are.
     gzip: Option<Mutex<Gzip>>,
@@ -119,6 +121,7 @@ impl Destination {
         let authorization = basic(&settings);
         let gzip = (settings.compression == Compression::Gzip).then(Mutex::default);
         Self {
+            drafts: Drafts::new(&settings.base_url, &authorization),
             settings,
             authorization,
             http,
@@ -150,19 +153,8 @@ impl Destination {
     /// # Errors
     /// Why no whole answer came.
     pub async fn post(&self, body: &Body, left: Duration) -> Result<Answer, NoAnswer> {
-        let mut request = self
-            .http
-            .post(format!("{}{}", self.settings.base_url, body.api.path()))
-            .timeout(self.settings.request_timeout.min(left))
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(CONTENT_TYPE, body.api.content_type())
-            .header("x-langfuse-ingestion-version", "4")
-            .header("x-langfuse-sdk-name", "sls-to-langfuse")
-            .header("x-langfuse-sdk-version", env!("CARGO_PKG_VERSION"));
-        if let Some(encoding) = body.encoding {
-            request = request.header(CONTENT_ENCODING, encoding);
-        }
-        self.answer(request.body(body.wire.clone()).send().await?).await
+        let request = self.drafts.request(body, self.settings.request_timeout.min(left)).ok_or(NoAnswer::Broken)?;
+        self.answer(self.http.execute(request).await?).await
     }
 
     /// Asks for `path` with the keys of the project and reads the whole answer, within the request time-out. `None`: no answer came.

@@ -9,6 +9,7 @@ mod breaker;
 pub mod call;
 pub mod connection;
 pub mod destination;
+mod draft;
 pub mod failures;
 pub mod gzip;
 pub mod ingestion_plan;

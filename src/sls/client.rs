@@ -102,10 +102,12 @@ impl Logstore {
         let unwritable = || SlsError::Transport(TransportKind::Unwritable);
         let headers = self.signed_headers(&request).ok_or_else(unwritable)?;
         let url = self.url(&request).ok_or_else(unwritable)?;
-        let sending = self.client.http.request(request.method, url).headers(headers).timeout(request.timeout);
+        let mut sent = reqwest::Request::new(request.method, url);
+        *sent.headers_mut() = headers;
+        *sent.timeout_mut() = Some(request.timeout);
         // An empty body would still add Content-Length to a GET, which the service does not expect.
-        let sending = if request.body.is_empty() { sending } else { sending.body(request.body) };
-        let response = sending.send().await.map_err(|error| transport(&error))?;
+        *sent.body_mut() = (!request.body.is_empty()).then(|| request.body.into());
+        let response = self.client.http.execute(sent).await.map_err(|error| transport(&error))?;
         if response.status() == http::StatusCode::OK { Ok(response) } else { Err(self.refusal(response).await) }
     }
 
