@@ -8,6 +8,7 @@ mod entry;
 mod family;
 mod list;
 mod off_peak;
+mod pattern;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

@@ -2,23 +2,17 @@
 
 use std::sync::Arc;
 
-use regex_lite::{Regex, RegexBuilder};
 use serde::Deserialize;
 
 use super::Region;
 use super::off_peak::{OffPeak, OffPeakEntry};
+use super::pattern::Pattern;
 
 /// The only unit that is known.
 const UNIT: &str = "1M tokens";
 
 /// The highest price that is believed, per 1M tokens. The dearest models cost some hundreds.
 const MAX_PRICE: f64 = 1_000_000.0;
-
-/// The longest pattern. Bytes. The longest shipped one has 184.
-const MAX_PATTERN_BYTES: usize = 500;
-
-/// The largest compiled pattern. Bytes. Shipped ones stay below eight thousand.
-const MAX_COMPILED_BYTES: usize = 100_000;
 
 /// The longest vendor and date. Characters; both are shown in metadata.
 const MAX_LABEL_CHARS: usize = 100;
@@ -81,7 +75,7 @@ pub(super) const REQUIRED_FIELDS: [&str; 8] = ["pattern", "currency", "tiers", "
 /// A price that can be applied.
 #[derive(Clone, Debug)]
 pub struct Price {
-    pattern: Regex,
+    pattern: Pattern,
     /// The region it holds in; `None`: everywhere.
     pub region: Option<Region>,
     /// The currency of all its amounts.
@@ -121,14 +115,14 @@ pub enum PriceRule {
 }
 
 impl PriceEntry {
-    /// The price of the entry.
+    /// The price of the entry. Its pattern is not looked at before a name is: see [`Price::checked`].
     pub fn price(&self) -> Result<Arc<Price>, PriceRule> {
         if self.unit.as_deref().is_some_and(|unit| unit != UNIT) {
             return Err(PriceRule::Unit);
         }
         check_tiers(&self.tiers)?;
         Ok(Arc::new(Price {
-            pattern: compiled(&self.pattern).ok_or(PriceRule::Pattern)?,
+            pattern: Pattern::new(&self.pattern),
             region: self.region,
             currency: self.currency,
             tiers: self.tiers.clone(),
@@ -152,6 +146,11 @@ impl PriceEntry {
 }
 
 impl Price {
+    /// The same if its pattern is one.
+    pub(super) fn checked(self: Arc<Self>) -> Result<Arc<Self>, PriceRule> {
+        if self.pattern.is_valid() { Ok(self) } else { Err(PriceRule::Pattern) }
+    }
+
     /// True if it is the price of the model of this name. Prefixes that end in `/` are ignored, unless the pattern names them.
     pub fn is_of(&self, name: &str) -> bool {
         self.pattern.is_match(name) || (name.contains('/') && self.pattern.is_match(without_prefixes(name)))
@@ -174,7 +173,7 @@ impl Price {
 /// Patterns compare by their text.
 impl PartialEq for Price {
     fn eq(&self, other: &Self) -> bool {
-        self.pattern.as_str() == other.pattern.as_str()
+        self.pattern.text() == other.pattern.text()
             && (self.region, self.currency, &self.origin) == (other.region, other.currency, &other.origin)
             && (&self.tiers, &self.off_peak) == (&other.tiers, &other.off_peak)
     }
@@ -183,12 +182,6 @@ impl PartialEq for Price {
 /// A model's name without what gateways and resellers put before it.
 pub(super) fn without_prefixes(name: &str) -> &str {
     name.rsplit_once('/').map_or(name, |(_, last)| last)
-}
-
-/// A pattern covers the whole name in any case, whether or not it says so.
-fn compiled(pattern: &str) -> Option<Regex> {
-    let whole = (pattern.len() <= MAX_PATTERN_BYTES).then(|| format!("^(?:{pattern})$"))?;
-    RegexBuilder::new(&whole).case_insensitive(true).size_limit(MAX_COMPILED_BYTES).build().ok()
 }
 
 fn check_tiers(tiers: &[Tier]) -> Result<(), PriceRule> {

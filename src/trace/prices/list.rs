@@ -69,7 +69,9 @@ pub fn own_prices(content: &[u8]) -> Result<Vec<Arc<Price>>, PriceListError> {
     if entries.len() > MAX_ENTRIES {
         return Err(PriceListError::TooMany);
     }
-    let priced = |(index, entry): (usize, &PriceEntry)| entry.price().map_err(|rule| PriceListError::Entry { number: index + 1, rule });
+    let priced = |(index, entry): (usize, &PriceEntry)| {
+        entry.price().and_then(Price::checked).map_err(|rule| PriceListError::Entry { number: index + 1, rule })
+    };
     entries.iter().enumerate().map(priced).collect()
 }
 
