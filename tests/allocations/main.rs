@@ -1,11 +1,18 @@
-//! How often memory is taken for a record, from the packed page to the bytes of a request: a figure that no clock moves, kept as a guard.
+//! How often memory is taken for a record, from the packed page to the bytes of a request, and for a small call: figures that no clock moves,
+//! kept as a guard.
 //!
 //! A program of its own, because counting takes the place of the allocator.
 
 #![allow(clippy::print_stdout, reason = "the figure is for a person, and `make guard` shows it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails; helper functions of tests are not seen as tests by clippy")]
 
+#[cfg(feature = "emulator")]
+mod call;
 #[path = "../../benches/records/corpus.rs"]
 mod corpus;
+#[cfg(feature = "emulator")]
+#[path = "../../benches/corpus/mod.rs"]
+mod logs;
 #[path = "../../benches/records/ours.rs"]
 mod ours;
 

@@ -295,6 +295,9 @@ async fn calls_of_a_warm_instance_go_over_the_connections_of_the_first() {
         world.invoke().await.assert_success();
     }
     assert_eq!((world.sls.connections(), world.langfuse.connections()), (1, 1));
+    // Of a small range: one page, one batch, and the health page only once.
+    let asked = world.langfuse.requests().len() - world.posts().len();
+    assert_eq!((world.sls.requests().len(), world.posts().len(), asked), (5, 5, 1));
 }
 
 #[tokio::test]
