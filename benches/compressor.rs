@@ -17,6 +17,7 @@ use flate2::write::GzEncoder;
 use libdeflater::{CompressionLvl, Compressor};
 use rustix::time::{ClockId, clock_gettime};
 use sls_to_langfuse::delivery::gzip::Gzip;
+use sls_to_langfuse::spare::Spare;
 
 use corpus::Texts;
 
@@ -84,7 +85,7 @@ fn candidates() -> Vec<Candidate> {
         flate2("flate2 with zlib-rs, level 3", 3),
         libdeflate("libdeflate, level 1", 1),
         libdeflate("libdeflate, level 2", 2),
-        Candidate { name: "ours", pack: Box::new(move |body| ours.pack(body).len()) },
+        Candidate { name: "ours", pack: Box::new(move |body| ours.pack(body, &Spare::default()).len()) },
     ]
 }
 

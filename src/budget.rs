@@ -24,6 +24,12 @@ impl ByteBudget {
         Self { shared: Arc::new(Semaphore::new(units as usize)), units }
     }
 
+    /// Waits for a part of it that nobody shares until it is given back.
+    pub async fn set_aside(&self, bytes: u64) -> Allowance {
+        let units = units(bytes).min(self.units);
+        Allowance { permit: self.shared.clone().acquire_many_owned(units).await.ok() }
+    }
+
     /// The view of one call, which brings its own one.
     pub fn for_call(&self) -> CallBudget {
         CallBudget { own: Arc::new(Semaphore::new(1)), budget: self.clone() }
@@ -37,24 +43,38 @@ pub struct CallBudget {
     budget: ByteBudget,
 }
 
-/// The right to hold so many bytes; dropping it gives them back.
-#[derive(Debug)]
+/// The right to hold so many bytes; dropping it gives them back. The default: what nobody counts.
+#[derive(Debug, Default)]
 pub struct Allowance {
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Allowance {
+    /// Gives back what is not needed to hold `bytes`.
+    pub fn shrink(&mut self, bytes: u64) {
+        let Some(permit) = &mut self.permit else { return };
+        // The one that a call brings itself counts as one, whatever its size.
+        let excess = permit.num_permits().saturating_sub(units(bytes) as usize);
+        drop(permit.split(excess));
+    }
 }
 
 impl CallBudget {
     /// Waits until `bytes` may be held: at once if the call holds nothing, else when the shared budget has room.
     pub async fn take(&self, bytes: u64) -> Allowance {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).clamp(1, self.budget.units);
+        let units = units(bytes).min(self.budget.units);
         let permit = tokio::select! {
             biased;
             own = self.own.clone().acquire_owned() => own,
             shared = self.budget.shared.clone().acquire_many_owned(units) => shared,
         };
         // A semaphore that is never closed always gives; without a permit the bytes are simply not counted.
-        Allowance { _permit: permit.ok() }
+        Allowance { permit: permit.ok() }
     }
+}
+
+fn units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1)
 }
 
 #[cfg(test)]
@@ -85,5 +105,18 @@ mod tests {
         let call = ByteBudget::new(2048).for_call();
         let _own = call.take(1).await;
         assert!(!waits(&call, 1 << 40).await);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_becomes_smaller_makes_room_and_keeps_its_own() {
+        let call = ByteBudget::new(4096).for_call();
+        let mut own = call.take(4096).await;
+        let mut shared = call.take(4096).await;
+        own.shrink(1);
+        assert!(waits(&call, 1).await);
+        shared.shrink(1025);
+        assert!(waits(&call, 2049).await);
+        let _rest = call.take(2048).await;
+        shared.shrink(4096);
+        assert!(waits(&call, 1).await);
     }
 }

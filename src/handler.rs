@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use crate::budget::ByteBudget;
+use crate::budget::{Allowance, ByteBudget};
 use crate::config;
 use crate::deadline::Deadline;
 use crate::delivery::call::CallDelivery;
@@ -43,15 +43,21 @@ use range::RangeCall;
 pub use reach::Access;
 use slice::Along;
 
-/// Decoded pages that all calls together may hold beyond one each. Bytes. With the next one and the code itself, eight calls at once stay
-/// under 64 MB.
-const SHARED_PAGE_BYTES: u64 = 2 * 1024 * 1024;
+/// Decoded pages that all calls together may hold beyond one each. Bytes. The next one of one call, which may be a little larger than it
+/// should be: while it is pulled for one call the others convert theirs.
+const SHARED_PAGE_BYTES: u64 = 5 * 256 * 1024;
 
-/// Requests that all calls together may have on their way beyond one each, by [`CallDelivery::weight`]. Bytes.
-const SHARED_BATCH_BYTES: u64 = 4 * 1024 * 1024;
+/// What all calls together may take beyond what each brings itself: requests on their way beyond one each, by [`CallDelivery::weight`], and
+/// [`CALL_BYTES`] for each call at work. Bytes. One alone then has eight more requests on their way, as they are before compression, and
+/// three have three more between them; either way the process stays under 32 MB.
+const SHARED_BATCH_BYTES: u64 = 10 * 1024 * 1024;
+
+/// What a call at work takes of [`SHARED_BATCH_BYTES`] for its page, what it is packed in, and its open batch. Bytes. So it takes room from
+/// the requests of the others, and begins when they have left it: after one answer of a slow Langfuse.
+const CALL_BYTES: u64 = 9 * 256 * 1024;
 
 /// How many calls are worked on at the same time; further ones wait for their turn. One alone keeps a core busy unless answers are slow, and
-/// each takes four to seven megabytes with its pages, its batch and its requests: three stay under 32 MB together with the code.
+/// each takes some five megabytes with its pages, its batch and a request.
 const CALLS_AT_WORK: usize = 3;
 
 /// What the operator decides about calls.
@@ -147,15 +153,20 @@ impl Handler {
         all_settled(report)
     }
 
-    /// Waits until this call may work, as far as its deadline allows.
-    async fn turn(&self, deadline: Deadline) -> Result<Option<SemaphorePermit<'_>>, Failure> {
-        let waiting = tokio::time::timeout_at(deadline.instant(), self.turns.acquire());
-        // A semaphore that is never closed always gives.
-        waiting.await.map(Result::ok).map_err(|_| {
-            let message = format!("the time of the call ran out while {CALLS_AT_WORK} others were worked on");
+    /// Waits until this call may work and there is memory for it, as far as its deadline allows.
+    async fn turn(&self, deadline: Deadline) -> Result<(Option<SemaphorePermit<'_>>, Allowance), Failure> {
+        let out_of_time = |_| {
+            let message =
+                format!("the time of the call ran out while {CALLS_AT_WORK} others were worked on, or held the memory for requests");
             let hint = "nothing is lost: the range comes again; lower instanceConcurrency, or look for a slow SLS or Langfuse";
             Failure::new(Stage::Deadline, "out_of_time", message, hint)
-        })
+        };
+        let waiting = async {
+            // A semaphore that is never closed always gives.
+            let turn = self.turns.acquire().await.ok();
+            (turn, self.batches.set_aside(CALL_BYTES).await)
+        };
+        tokio::time::timeout_at(deadline.instant(), waiting).await.map_err(out_of_time)
     }
 
     /// The rules of the process, narrowed by the filter of the call if it has one.
@@ -242,4 +253,41 @@ fn warn_if_disabled(trace: &TraceSettings, report: &Report) {
 fn parameter_failure(error: config::ParameterError) -> Failure {
     let hint = "correct functionParameter of the trigger; everything else belongs into the function's environment";
     Failure::new(Stage::Event, "invalid_parameter", error.to_string(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::batch::MAX_REQUEST_BYTES;
+
+    /// How many full requests so many calls at work have on their way at once, by memory.
+    async fn on_their_way(calls: usize, weight: u64) -> usize {
+        let batches = ByteBudget::new(SHARED_BATCH_BYTES);
+        let mut held = Vec::new();
+        for _ in 0..calls {
+            held.push(batches.set_aside(CALL_BYTES).await);
+        }
+        let budgets: Vec<_> = (0..calls).map(|_| batches.for_call()).collect();
+        let mut requests = Vec::new();
+        for budget in budgets.iter().cycle() {
+            // In paused time a wait is over at once, when nothing else is left to do.
+            match tokio::time::timeout(Duration::from_secs(1), budget.take(MAX_REQUEST_BYTES as u64)).await {
+                Ok(mut allowance) => {
+                    allowance.shrink(weight);
+                    requests.push(allowance);
+                }
+                Err(_) => break,
+            }
+        }
+        requests.len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_at_once_share_the_memory_for_requests_and_compressed_ones_take_less_of_it() {
+        let mut counts = Vec::new();
+        for calls in 1..=CALLS_AT_WORK {
+            counts.push([on_their_way(calls, MAX_REQUEST_BYTES as u64).await, on_their_way(calls, MAX_REQUEST_BYTES as u64 / 2).await]);
+        }
+        assert_eq!(counts, [[9, 16], [7, 12], [6, 8]]);
+    }
 }

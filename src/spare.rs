@@ -1,46 +1,56 @@
-//! Memory that somebody is done with, for whoever needs some next: pages and requests of about a megabyte come and go all the time, and an
-//! allocator that gives such pieces back to the system makes the kernel clear them anew, a fifth of all processor time without compression.
+//! Memory that somebody is done with, for whoever needs some next: pages and requests of about a megabyte come and go all the time, and
+//! giving such pieces back to the system makes the kernel clear them anew, a fifth of all processor time without compression.
 //!
 //! One for the process, shared by its calls, bounded in number and bytes. A leaf: it knows bytes, not what they are of. What earlier bytes
 //! are left in a piece is never seen by anybody but who writes over them.
 
+mod buffer;
+mod piece;
+
 use std::collections::VecDeque;
-use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-/// The most that is kept. Bytes. One page and one request: when a call is done with one it soon takes the next.
-const MOST_BYTES: usize = 9 * 256 * 1024;
+pub use buffer::Buffer;
+use piece::{LEAST_MAPPED as LEAST, Piece, STEP};
+
+/// The most that is kept and in use together. Bytes. One call alone goes round in that without asking the system for any; where several use
+/// it up, what is kept must not stand on top of it.
+const MOST_BYTES: usize = 12 * 1024 * 1024;
+
+/// What may be kept however much is in use. Bytes. A page: when a call is done with one it soon takes the next.
+const KEPT_ANYWAY: usize = 6 * 256 * 1024;
 
 /// The largest piece that is kept. Bytes. Larger ones are rare, and one of them would push all others out.
 const LARGEST: usize = 6 * 256 * 1024;
 
-/// The smallest piece that is kept. Bytes. Smaller ones would push the large ones out, and the allocator keeps them itself.
-const LEAST: usize = 512 * 1024;
-
-/// What sizes are rounded up to, so that pieces of almost one size take each other's place. Bytes.
-const STEP: usize = 64 * 1024;
-
 /// Spare memory. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Spare {
-    kept: Arc<Mutex<VecDeque<Vec<u8>>>>,
+    pieces: Arc<Mutex<Pieces>>,
 }
 
-/// Bytes in a vector whose memory goes back where it came from, once nobody needs it.
 #[derive(Debug, Default)]
-pub struct Buffer {
-    bytes: Vec<u8>,
-    home: Option<Spare>,
+struct Pieces {
+    kept: VecDeque<Piece>,
+    /// Bytes that are kept.
+    waiting: usize,
+    /// Bytes of those that may come back.
+    in_use: usize,
 }
 
 impl Spare {
     /// An empty buffer with room for so many bytes.
     pub fn room(&self, length: usize) -> Buffer {
-        let mut bytes = self.take(length).unwrap_or_else(|| Vec::with_capacity(rounded(length)));
-        bytes.clear();
-        Buffer { bytes, home: Some(self.clone()) }
+        Buffer::of(self.piece(length), self.clone())
+    }
+
+    /// These bytes, in memory of their size.
+    pub fn copied(&self, bytes: &[u8]) -> Bytes {
+        let mut buffer = self.room(bytes.len());
+        buffer.extend(bytes);
+        Bytes::from_owner(buffer)
     }
 
     /// What `write` writes to the front of so many bytes; it says how many it wrote. It finds anything in them: clearing them is what this
@@ -49,75 +59,52 @@ impl Spare {
     /// # Errors
     /// Those of `write`.
     pub fn written<E>(&self, length: usize, write: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<Bytes, E> {
-        // Of fresh zeros the system makes real only what is written to.
-        let mut bytes = self.take(length).unwrap_or_else(|| vec![0; rounded(length)]);
-        // The length stays where it once was, so that only what was never written to is cleared.
-        bytes.resize(bytes.len().max(length), 0);
-        let mut buffer = Buffer { bytes, home: Some(self.clone()) };
-        let written = write(&mut buffer[..length])?.min(length);
+        let mut buffer = self.room(length);
+        buffer.skip(length);
+        let written = write(&mut buffer)?.min(length);
         Ok(Bytes::from_owner(buffer).slice(..written))
     }
 
-    /// The piece that came last of those that have room and are not twice as large: what waits for an answer should not hold more.
-    fn take(&self, length: usize) -> Option<Vec<u8>> {
-        let mut kept = self.locked();
-        let fits = |piece: &Vec<u8>| piece.capacity() >= length && piece.capacity() / 2 <= length;
-        let index = kept.iter().rposition(fits)?;
-        kept.remove(index)
+    fn piece(&self, length: usize) -> Piece {
+        let kept = self.locked().take(length);
+        let piece = kept.unwrap_or_else(|| Piece::with_room(length));
+        if piece.len() >= LEAST {
+            self.locked().in_use += piece.len();
+        }
+        piece
     }
 
-    /// Keeps a piece, and lets those go that have waited longest.
-    fn give(&self, piece: Vec<u8>) {
-        if !(LEAST..=LARGEST).contains(&piece.capacity()) {
+    fn give(&self, piece: Piece) {
+        if piece.len() >= LEAST {
+            self.locked().give(piece);
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Pieces> {
+        self.pieces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pieces {
+    /// The piece that came last of those that have room and are little larger: what waits for an answer should not hold more.
+    fn take(&mut self, length: usize) -> Option<Piece> {
+        let fits = |piece: &Piece| (length..=length + length / 4 + STEP).contains(&piece.len());
+        let index = self.kept.iter().rposition(fits)?;
+        let piece = self.kept.remove(index)?;
+        self.waiting -= piece.len();
+        Some(piece)
+    }
+
+    /// Keeps a piece that comes back, and lets those go that have waited longest.
+    fn give(&mut self, piece: Piece) {
+        self.in_use -= piece.len();
+        if piece.len() > LARGEST {
             return;
         }
-        let mut kept = self.locked();
-        kept.push_back(piece);
-        while kept.iter().map(Vec::capacity).sum::<usize>() > MOST_BYTES {
-            kept.pop_front();
-        }
-    }
-
-    fn locked(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn rounded(length: usize) -> usize {
-    // Small ones are not kept, so nothing is gained by making them larger.
-    if length < LEAST { length } else { length.next_multiple_of(STEP) }
-}
-
-impl From<Vec<u8>> for Buffer {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, home: None }
-    }
-}
-
-impl Deref for Buffer {
-    type Target = Vec<u8>;
-
-    fn deref(&self) -> &Vec<u8> {
-        &self.bytes
-    }
-}
-
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
-    }
-}
-
-impl AsRef<[u8]> for Buffer {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        if let Some(home) = &self.home {
-            home.give(std::mem::take(&mut self.bytes));
+        self.waiting += piece.len();
+        self.kept.push_back(piece);
+        while self.waiting > KEPT_ANYWAY.max(MOST_BYTES.saturating_sub(self.in_use)) {
+            self.waiting -= self.kept.pop_front().map_or(self.waiting, |piece| piece.len());
         }
     }
 }
@@ -138,7 +125,7 @@ mod tests {
     }
 
     fn sizes(spare: &Spare) -> Vec<usize> {
-        spare.locked().iter().map(Vec::capacity).collect()
+        spare.locked().kept.iter().map(|piece| piece.len()).collect()
     }
 
     #[test]
@@ -170,9 +157,21 @@ mod tests {
         drop(spare.room(24 * STEP));
         drop(spare.room(9 * STEP));
         assert_eq!(sizes(&spare), [24 * STEP, 9 * STEP]);
-        let (far_smaller, smaller) = (spare.room(11 * STEP), spare.room(13 * STEP));
-        assert_eq!([far_smaller.capacity(), smaller.capacity()], [11 * STEP, 24 * STEP]);
+        let (far_smaller, smaller) = (spare.room(18 * STEP), spare.room(19 * STEP));
+        assert_eq!([far_smaller.capacity(), smaller.capacity()], [18 * STEP, 24 * STEP]);
         assert_eq!(sizes(&spare), [9 * STEP]);
+    }
+
+    #[test]
+    fn the_more_is_in_use_the_less_is_kept_but_always_a_page() {
+        const PIECES: usize = MOST_BYTES / LARGEST;
+        let spare = Spare::default();
+        let mut used: Vec<_> = (0..2 * PIECES).map(|_| spare.room(LARGEST)).collect();
+        let mut kept = Vec::new();
+        while used.pop().is_some() {
+            kept.push(sizes(&spare).len());
+        }
+        assert_eq!(kept, [[1; PIECES], std::array::from_fn(|at| at + 1)].concat());
     }
 
     #[test]
@@ -204,16 +203,18 @@ mod tests {
                 let bytes = copied(&spare, &expected, more);
                 let mut room = spare.room(length);
                 prop_assert!(bytes == expected && room.is_empty() && room.capacity() >= length);
-                room.extend_from_slice(&expected);
+                room.extend(&expected);
                 if holds {
                     held.push((bytes, room, expected));
                 }
-                prop_assert!(sizes(&spare).iter().sum::<usize>() <= MOST_BYTES);
+                let in_use = held.iter().map(|(_, room, _): &(Bytes, Buffer, Vec<u8>)| room.capacity()).sum::<usize>();
+                prop_assert!(sizes(&spare).iter().sum::<usize>() <= KEPT_ANYWAY.max(MOST_BYTES.saturating_sub(in_use)) + LARGEST);
+                prop_assert_eq!(sizes(&spare).iter().sum::<usize>(), spare.locked().waiting);
                 prop_assert!(sizes(&spare).iter().all(|size| (LEAST..=LARGEST).contains(size)));
             }
             // What somebody still holds was written over by nobody.
             for (bytes, room, expected) in held {
-                prop_assert!(bytes == expected && *room == expected);
+                prop_assert!(bytes == expected && *room == *expected);
             }
         }
     }

@@ -1,9 +1,13 @@
 //! The working part of a call: pieces come in, batches go out, outcomes are settled, all at the same time and all bounded.
 
+#[cfg(test)]
+mod tests;
+mod turn;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use crate::budget::CallBudget;
 use crate::convert::{Converted, Converter, Fate};
@@ -20,13 +24,11 @@ use crate::settlement::Settlement;
 use crate::sls::LogRecord;
 use crate::sls::reader::Range;
 use crate::spare::Spare;
+use turn::Turn;
 
 /// Requests of one call on their way at the same time, to all destinations together: on a whole core a request is made in some six
 /// milliseconds, and an answer that takes fifty then waits for nobody. Their memory is bounded by the budget.
 const MAX_ON_THE_WAY: usize = 9;
-
-/// How long conversion holds the thread before hooks and other calls get a turn.
-const TURN: Duration = Duration::from_millis(10);
 
 /// The work of one call.
 pub struct Work<'c> {
@@ -39,7 +41,7 @@ pub struct Work<'c> {
     undone: Option<Failure>,
     /// Why single records are left undone, the first reason there was.
     left: Option<Failure>,
-    turn_began: Instant,
+    turn: Turn,
     sends: bool,
     pace: Option<&'c Pace>,
 }
@@ -65,7 +67,7 @@ impl<'c> Work<'c> {
             budget,
             undone: None,
             left: None,
-            turn_began: Instant::now(),
+            turn: Turn::new(Instant::now),
             sends: judge.trace.enabled,
             pace: None,
         }
@@ -150,7 +152,7 @@ impl<'c> Work<'c> {
                     self.send(destination, full).await?;
                 }
             }
-            self.give_way().await;
+            self.turn.end_if_over().await;
         }
         let lines = self.settlement.report().ingest_lines - before;
         self.settlement.origin().converted(lines);
@@ -187,13 +189,6 @@ impl<'c> Work<'c> {
         full
     }
 
-    async fn give_way(&mut self) {
-        if self.turn_began.elapsed() >= TURN {
-            tokio::task::yield_now().await;
-            self.turn_began = Instant::now();
-        }
-    }
-
     async fn send(&mut self, destination: usize, batch: Batch) -> Result<(), Failure> {
         while self.on_the_way.len() >= MAX_ON_THE_WAY {
             self.settle_next().await?;
@@ -203,14 +198,9 @@ impl<'c> Work<'c> {
         }
         let delivery = self.outlets[destination].delivery.clone();
         let allowance = self.budget.take(delivery.weight(&batch)).await;
-        self.on_the_way.spawn(async move {
-            let report = delivery.deliver(batch).await;
-            drop(allowance);
-            (destination, report)
-        });
+        self.on_the_way.spawn(async move { (destination, delivery.deliver(batch, allowance).await) });
         // It leaves now, while the next one is made.
-        tokio::task::yield_now().await;
-        self.turn_began = Instant::now();
+        self.turn.end().await;
         Ok(())
     }
 

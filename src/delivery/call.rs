@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::answer::NoAnswer;
 use super::batch_answer::{BatchVerdict, ObservationResult, batch_verdict};
-use super::destination::{Compression, Destination};
+use super::destination::Destination;
 use super::ingestion_plan::Api;
 use super::job::{Job, LastAttempt, Shipment};
 use super::memory::RangeKey;
@@ -18,6 +18,7 @@ use super::request::{Body, NoBody};
 use super::route::Route;
 use super::verdict::{Verdict, verdict, verdict_of_silence};
 use super::{BatchReport, DeadLetterReason, Outcome, Stop, backoff, breaker, failures};
+use crate::budget::Allowance;
 use crate::deadline::Deadline;
 use crate::error::Failure;
 use crate::export::batch::Batch;
@@ -97,19 +98,19 @@ impl CallDelivery {
         self.destination.accepted().forget_before(&self.range, group);
     }
 
-    /// The memory that a batch takes until its answer comes. Bytes.
+    /// The most memory that a batch takes until its answer comes. Bytes. Compressed it takes less, which its allowance then shrinks to.
     pub fn weight(&self, batch: &Batch) -> u64 {
-        match self.destination.settings().compression {
-            // Half of it is what logs leave at most; what compresses worse is rare, and no more than twice that.
-            Compression::Gzip => batch.bytes() / 2,
-            Compression::None => batch.bytes(),
+        match self.known_api() {
+            // What it was made of waits beside it: the answer speaks of each observation.
+            Some(Api::Batch(_)) => 2 * batch.bytes(),
+            _ => batch.bytes(),
         }
     }
 
-    /// Sends a batch and settles every observation in it.
-    pub async fn deliver(self, batch: Batch) -> BatchReport {
+    /// Sends a batch, which is held with this allowance, and settles every observation in it.
+    pub async fn deliver(self, batch: Batch, allowance: Allowance) -> BatchReport {
         let whole = 0..batch.len();
-        let mut shipment = Shipment::new(batch);
+        let mut shipment = Shipment::new(batch, allowance);
         if let Err(stop) = self.may_go_on() {
             return shipment.report(Some(self.stopped_for(stop)));
         }

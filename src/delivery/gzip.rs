@@ -6,21 +6,27 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor, Decompressor};
+
+use crate::spare::{Buffer, Spare};
 
 /// The fastest level that compresses: 0 only stores.
 const LEVEL: i32 = 1;
 
-/// A compressor and its output. It holds the largest request so far, which is a bounded thing.
+/// The most room for an output that is kept. Bytes. Twice a full request: a larger one carries a single record of an unusual size.
+const MOST_KEPT: usize = 2_000_000;
+
+/// A compressor and its output.
 pub struct Gzip {
     compressor: Compressor,
-    output: Vec<u8>,
+    output: Buffer,
 }
 
 impl Default for Gzip {
     fn default() -> Self {
         let level = CompressionLvl::new(LEVEL).unwrap_or_default();
-        Self { compressor: Compressor::new(level), output: Vec::new() }
+        Self { compressor: Compressor::new(level), output: Buffer::default() }
     }
 }
 
@@ -31,16 +37,20 @@ impl fmt::Debug for Gzip {
 }
 
 impl Gzip {
-    /// These bytes as one member.
-    pub fn pack(&mut self, bytes: &[u8]) -> Vec<u8> {
+    /// These bytes as one member, in `spare` memory of its size.
+    pub fn pack(&mut self, bytes: &[u8], spare: &Spare) -> Bytes {
         let room = self.compressor.gzip_compress_bound(bytes.len());
         if self.output.len() < room {
-            // Of fresh zeros the system makes real only what is written to.
-            self.output = vec![0; room];
+            self.output = Buffer::default();
+            self.output.skip(room);
         }
         // With that room it cannot fail; an impossible failure is an empty body that the server refuses.
         let written = self.compressor.gzip_compress(bytes, &mut self.output).unwrap_or_default();
-        self.output[..written].to_vec()
+        let packed = spare.copied(&self.output[..written]);
+        if room > MOST_KEPT {
+            self.output = Buffer::default();
+        }
+        packed
     }
 }
 
@@ -64,10 +74,10 @@ mod tests {
             bytes in proptest::collection::vec(0u8..4, 0..4000),
         ) {
             let mut gzip = Gzip::default();
-            gzip.pack(&before);
-            let packed = gzip.pack(&bytes);
+            gzip.pack(&before, &Spare::default());
+            let packed = gzip.pack(&bytes, &Spare::default());
             let mut read = Vec::new();
-            flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut read).unwrap();
+            flate2::read::GzDecoder::new(packed.as_ref()).read_to_end(&mut read).unwrap();
             prop_assert_eq!(&read, &bytes);
             prop_assert_eq!(unpack(&packed, read.len()), Some(read));
         }
@@ -75,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_body_that_compresses_is_smaller_and_a_damaged_one_is_none() {
-        let mut packed = Gzip::default().pack(&[7; 1_000_000]);
+        let mut packed = Gzip::default().pack(&[7; 1_000_000], &Spare::default()).to_vec();
         assert!(packed.len() < 10_000, "{}", packed.len());
         let middle = packed.len() / 2;
         packed[middle] ^= 1;

@@ -11,6 +11,7 @@ use super::ingestion_plan::Api;
 use super::memory::AcceptedSpan;
 use super::request::{Body, NoBody, Run};
 use super::{BatchReport, DeadLetterReason, Outcome, SendStats, Stop};
+use crate::budget::Allowance;
 use crate::error::Failure;
 use crate::export::batch::Batch;
 use crate::export::cut;
@@ -71,6 +72,8 @@ pub struct Shipment {
     cut: HashMap<usize, Vec<u8>>,
     outcomes: Vec<Outcome>,
     left: Option<Failure>,
+    /// For the memory that it takes.
+    allowance: Allowance,
     /// What it has cost so far.
     pub stats: SendStats,
 }
@@ -104,10 +107,10 @@ impl Job {
 }
 
 impl Shipment {
-    /// A batch of which nothing has been sent.
-    pub fn new(batch: Batch) -> Self {
+    /// A batch of which nothing has been sent. It is held with this allowance, which shrinks with what is held.
+    pub fn new(batch: Batch, allowance: Allowance) -> Self {
         let outcomes = vec![Outcome::Undone; batch.len()];
-        Self { batch, whole: None, cut: HashMap::new(), outcomes, left: None, stats: SendStats::default() }
+        Self { batch, whole: None, cut: HashMap::new(), outcomes, left: None, allowance, stats: SendStats::default() }
     }
 
     /// The body of a job: the one it went out with before, or what `make` makes of its encoded observations.
@@ -124,6 +127,7 @@ impl Shipment {
         }
         // Nothing else holds them: a body of the whole batch is the only thing that ever takes them, and there is none.
         let body = make(Run::Whole(self.batch.hand_over()), job.api)?;
+        self.allowance.shrink(body.wire.len() as u64);
         self.whole = Some(body.clone());
         Ok(body)
     }
@@ -225,7 +229,7 @@ mod tests {
     fn each_observation_of_an_answer_goes_its_own_way() {
         use ObservationResult::{Delivered, EventsOnly, Refused, Retry};
         let (batch, api) = (batch(7), Api::Batch(BatchDialect::of(None)));
-        let mut shipment = Shipment::new(batch);
+        let mut shipment = Shipment::new(batch, Allowance::default());
         let job = Job { run: 1..7, api, attempt: 1, limit: 5, asked: Some(Duration::from_secs(1)), last: LastAttempt::Answered(500) };
         let jobs = shipment.settle_each(&job, &[Delivered, Retry, Retry, Refused(400), EventsOnly, EventsOnly], Some(Api::Otlp));
         let again = Job { run: 2..4, api, attempt: 2, limit: 5, asked: None, last: PER_EVENT };

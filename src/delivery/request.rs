@@ -7,6 +7,7 @@ use super::ingestion_plan::Api;
 use crate::export::batch::Encoded;
 use crate::export::ingestion::{self, Fit, ObservationEvents};
 use crate::export::otlp;
+use crate::spare::Spare;
 
 /// Path of the OTLP endpoint (`reference/langfuse.md` §4).
 pub const OTLP_PATH: &str = "/api/public/otel/v1/traces";
@@ -54,6 +55,14 @@ impl Run<'_> {
         }
     }
 
+    /// The memory that its request comes from.
+    fn spare(&self) -> Spare {
+        match self {
+            Self::Whole(encoded) => encoded.spare().cloned().unwrap_or_default(),
+            Self::Part(_) => Spare::default(),
+        }
+    }
+
     fn behind(self, head: &[u8]) -> Bytes {
         match self {
             Self::Whole(encoded) => encoded.behind(head),
@@ -92,11 +101,12 @@ pub fn body(run: Run<'_>, api: Api, gzip: Option<&mut Gzip>) -> Result<Body, NoB
 
 fn otlp_body(run: Run<'_>, gzip: Option<&mut Gzip>) -> Body {
     let prefix = otlp::body_prefix(run.as_slice().len());
+    let spare = run.spare();
     let raw = run.behind(&prefix);
     let raw_len = raw.len();
     let (wire, encoding) = match gzip {
         None => (raw, None),
-        Some(gzip) => (gzip.pack(&raw).into(), Some("gzip")),
+        Some(gzip) => (gzip.pack(&raw, &spare), Some("gzip")),
     };
     Body { api: Api::Otlp, wire, raw_len, encoding, events: Vec::new() }
 }

@@ -26,6 +26,11 @@ impl CallDelivery {
         *self.locked().get_or_insert(Route { plan, api: plan.first() })
     }
 
+    /// The API of this call, if it is decided.
+    pub(super) fn known_api(&self) -> Option<Api> {
+        self.locked().map(|route| route.api)
+    }
+
     /// Sends the following batches to the other API, unless this one has accepted something.
     pub(super) fn change_api(&self, api: Api) {
         if let Some(route) = self.locked().as_mut().filter(|_| !self.state.accepted.load(Relaxed)) {

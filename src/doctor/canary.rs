@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::check::Check;
+use crate::budget::Allowance;
 use crate::deadline::Deadline;
 use crate::delivery::Outcome;
 use crate::delivery::answer::Answer;
@@ -115,7 +116,7 @@ pub async fn examine(
     wait: Duration,
 ) -> Check {
     let delivery = CallDelivery::new(destination.clone(), Deadline::of_call(timeout * 2), RangeKey::default(), false);
-    let report = delivery.deliver(canary.batch()).await;
+    let report = delivery.deliver(canary.batch(), Allowance::default()).await;
     if report.outcomes.first().map(|(_, outcome)| *outcome) != Some(Outcome::Delivered) {
         let failure = report.stop.map(|stop| stop.failure().clone()).or(report.left);
         let (what, fix) = failure.map_or_else(|| refused(destination), failures::asked_by_hand);

@@ -42,18 +42,32 @@ const HEAD_ROOM: usize = 128;
 pub struct Encoded {
     /// Begins with [`HEAD_ROOM`] bytes that mean nothing, unless it is empty.
     bytes: Buffer,
+    /// Where the room for a full request comes from, where one is expected.
+    spare: Option<Spare>,
 }
 
 impl Encoded {
     fn with_room(spare: &Spare) -> Self {
-        Self { bytes: spare.room(HEAD_ROOM + MAX_REQUEST_BYTES) }
+        Self { bytes: Buffer::default(), spare: Some(spare.clone()) }
     }
 
     fn extend(&mut self, encoded: &[u8]) {
-        if self.bytes.is_empty() {
-            self.bytes.resize(HEAD_ROOM, 0);
+        match &self.spare {
+            // The first one comes before the full batch that had no room for it is sent. That may have to wait, and then the memory of a
+            // second one would stand empty beside it.
+            Some(spare) if self.bytes.is_empty() => self.bytes = spare.room(HEAD_ROOM + encoded.len()),
+            Some(_) => self.bytes.make_room(HEAD_ROOM + MAX_REQUEST_BYTES),
+            None => {}
         }
-        self.bytes.extend_from_slice(encoded);
+        if self.bytes.is_empty() {
+            self.bytes.skip(HEAD_ROOM);
+        }
+        self.bytes.extend(encoded);
+    }
+
+    /// The memory that others of its kind come from.
+    pub fn spare(&self) -> Option<&Spare> {
+        self.spare.as_ref()
     }
 
     /// They alone.
@@ -75,7 +89,8 @@ impl Encoded {
 
 impl From<&[u8]> for Encoded {
     fn from(encoded: &[u8]) -> Self {
-        let mut copied = Self { bytes: Vec::with_capacity(HEAD_ROOM + encoded.len()).into() };
+        let mut copied = Self::default();
+        copied.bytes.make_room(HEAD_ROOM + encoded.len());
         copied.extend(encoded);
         copied
     }
@@ -90,7 +105,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// An empty batch with room for a full request in `spare` memory.
+    /// An empty batch that will be a full request, and finds its room in `spare` memory.
     pub fn with_room(spare: &Spare) -> Self {
         Self { encoded: Encoded::with_room(spare), ends: Vec::new(), sources: Vec::new() }
     }

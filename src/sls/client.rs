@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::Method;
 use http::header::{AUTHORIZATION, DATE, HOST, HeaderMap, HeaderName, HeaderValue};
 
@@ -156,14 +157,18 @@ impl Logstore {
 /// Reads a body, at most `limit` bytes of it.
 pub(super) async fn bounded_body(response: &mut reqwest::Response, limit: usize) -> Result<Vec<u8>, SlsError> {
     let mut body = Vec::with_capacity(told_length(response, limit));
-    read_into(&mut body, response, limit).await?;
+    while let Some(chunk) = chunk(response, limit - body.len()).await? {
+        body.extend_from_slice(&chunk);
+    }
     Ok(body)
 }
 
 /// The same into spare memory, for bodies that are large.
 pub(super) async fn large_body(response: &mut reqwest::Response, limit: usize, spare: &Spare) -> Result<Buffer, SlsError> {
     let mut body = spare.room(told_length(response, limit));
-    read_into(&mut body, response, limit).await?;
+    while let Some(chunk) = chunk(response, limit - body.len()).await? {
+        body.extend(&chunk);
+    }
     Ok(body)
 }
 
@@ -173,14 +178,13 @@ fn told_length(response: &reqwest::Response, limit: usize) -> usize {
     response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0).min(limit)
 }
 
-async fn read_into(body: &mut Vec<u8>, response: &mut reqwest::Response, limit: usize) -> Result<(), SlsError> {
-    while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
-        if body.len() + chunk.len() > limit {
-            return Err(SlsError::Damaged(Damage::WrongSize));
-        }
-        body.extend_from_slice(&chunk);
+/// What comes next of a body of which so many bytes are expected at most.
+async fn chunk(response: &mut reqwest::Response, most: usize) -> Result<Option<Bytes>, SlsError> {
+    let chunk = response.chunk().await.map_err(|error| transport(&error))?;
+    if chunk.as_ref().is_some_and(|chunk| chunk.len() > most) {
+        return Err(SlsError::Damaged(Damage::WrongSize));
     }
-    Ok(())
+    Ok(chunk)
 }
 
 /// What an answer says that the time is.

@@ -82,8 +82,8 @@ impl PageHead {
             _ if size == 0 => return Ok(Bytes::new()),
             Packing::Plain => Bytes::from_owner(body),
             Packing::Lz4 => lz4(&body, size, spare)?,
-            Packing::Deflate => bounded(flate2::read::ZlibDecoder::new(body.as_slice()), raw_size)?,
-            Packing::Zstd => bounded(ruzstd::decoding::StreamingDecoder::new(body.as_slice()).map_err(|_| UNPACKING)?, raw_size)?,
+            Packing::Deflate => bounded(flate2::read::ZlibDecoder::new(body.as_ref()), raw_size)?,
+            Packing::Zstd => bounded(ruzstd::decoding::StreamingDecoder::new(body.as_ref()).map_err(|_| UNPACKING)?, raw_size)?,
         };
         if raw.len() == size { Ok(raw) } else { Err(SlsError::Damaged(Damage::WrongSize)) }
     }

@@ -14,7 +14,7 @@ use sls_to_langfuse::runtime::{Application, fc};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::records::chats;
+use crate::records::{chat_saying, chats, group};
 use crate::support::{Answer, SEED, World, event, fc_headers, until};
 
 /// The largest event of a synchronous call (`reference/function-compute.md` §1.4), bytes.
@@ -319,4 +319,30 @@ async fn requests_leave_while_nine_others_wait_for_their_answers_and_no_further_
     let answer = calling.await.unwrap();
     answer.assert_success();
     assert_eq!((answer.count("shipLines"), world.langfuse.observations().len()), (5000, 5000));
+}
+
+#[tokio::test]
+async fn calls_at_once_share_what_one_alone_may_have_on_its_way() {
+    // Each is a request of its own, held as it is.
+    let question = "q".repeat(650_000);
+    let groups = (0..30).map(|number| group(vec![chat_saying(number, &question)])).collect();
+    let world = Arc::new(World::of(groups, &[("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).await);
+    let gate = Gate::shut();
+    world.langfuse.refuse_when(When::ingest(), Fault::Held(gate.clone()));
+    let mut calling = Vec::new();
+    // One alone has nine. The second finds room for none beside the one that each call may always have, and the third waits for room to begin.
+    for (call, waiting) in [(0, 9), (1, 10), (2, 10)] {
+        let (called, first) = (world.clone(), SEED + 10 * call);
+        calling.push(tokio::spawn(async move { called.function.invoke(&event(0, first, first + 10)).await }));
+        until(|| world.posts().len() == waiting).await;
+        // A further one would be there long before the instance has answered so many other questions.
+        for _ in 0..100 {
+            assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, waiting), "call {call}");
+        }
+    }
+    gate.open();
+    for answer in calling {
+        answer.await.unwrap().assert_success();
+    }
+    assert_eq!(world.langfuse.observations().len(), 30);
 }
