@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 mod turn;
+mod window;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -25,10 +26,7 @@ use crate::sls::LogRecord;
 use crate::sls::reader::Range;
 use crate::spare::Spare;
 use turn::Turn;
-
-/// Requests of one call on their way at the same time, to all destinations together: on a whole core a request is made in some six
-/// milliseconds, and an answer that takes fifty then waits for nobody. Their memory is bounded by the budget.
-const MAX_ON_THE_WAY: usize = 9;
+use window::{Ended, Window};
 
 /// The work of one call.
 pub struct Work<'c> {
@@ -53,12 +51,13 @@ struct Outlet {
     refused: bool,
     /// It gets nothing more in this call, and what is for it stays undone.
     closed: bool,
+    window: Window,
 }
 
 impl<'c> Work<'c> {
     /// Work that settles into `settlement`. There is a delivery for each destination.
     pub fn new(settlement: Settlement<'c>, judge: Judge<'c>, deliveries: Vec<CallDelivery>, budget: CallBudget, spare: &Spare) -> Self {
-        let outlet = |delivery| Outlet { delivery, refused: false, closed: false };
+        let outlet = |delivery| Outlet { delivery, refused: false, closed: false, window: Window::default() };
         Self {
             settlement,
             converter: Converter::new(judge, deliveries.iter().map(CallDelivery::accepted_before), spare.clone()),
@@ -190,7 +189,7 @@ impl<'c> Work<'c> {
     }
 
     async fn send(&mut self, destination: usize, batch: Batch) -> Result<(), Failure> {
-        while self.on_the_way.len() >= MAX_ON_THE_WAY {
+        while self.outlets[destination].window.is_full() {
             self.settle_next().await?;
         }
         if let Some(pace) = self.pace {
@@ -198,6 +197,7 @@ impl<'c> Work<'c> {
         }
         let delivery = self.outlets[destination].delivery.clone();
         let allowance = self.budget.take(delivery.weight(&batch)).await;
+        self.outlets[destination].window.leave();
         self.on_the_way.spawn(async move { (destination, delivery.deliver(batch, allowance).await) });
         // It leaves now, while the next one is made.
         self.turn.end().await;
@@ -208,6 +208,7 @@ impl<'c> Work<'c> {
         let Some(ended) = self.on_the_way.join_next().await else { return Ok(()) };
         let (destination, batch) = ended.map_err(|error| task_failure(&error))?;
         let undone = self.settle(destination, &batch);
+        self.outlets[destination].window.settle(if batch.stop.is_none() { Ended::Taken } else { Ended::Stopped });
         if let Some(stop) = &batch.stop {
             self.stop(destination, stop, undone);
         }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::json::{put_numbers, put_payload};
-use super::protobuf::{field_len, put_bytes, put_fixed64, put_head, put_number, tag, varint_len};
+use super::protobuf::{field_len, put_bytes, put_fixed64, put_head, put_number, varint_len};
 use crate::trace::cost::Cost;
 use crate::trace::usage::Usage;
 use crate::trace::{Level, Observation, ObservationType, TraceAttributes};
@@ -183,27 +183,12 @@ fn put_prefixed_as(out: &mut Vec<u8>, field: u32, prefix: &str, key: &str, text:
     let key_len = prefix.len() + key.len();
     let pair_len = key_value_len(key_len, text.len());
     out.reserve(field_len(pair_len));
-    if pair_len < 0x80 {
-        put_short(out, field, (prefix, key), text);
-        return;
-    }
     put_head(out, field, pair_len);
     put_head(out, 1, key_len);
     out.extend_from_slice(prefix.as_bytes());
     out.extend_from_slice(key.as_bytes());
     put_head(out, 2, field_len(text.len()));
     put_bytes(out, 1, text);
-}
-
-/// The same for a pair below 128 bytes, of which every length is one byte, as most are: half of the time.
-#[allow(clippy::cast_possible_truncation, reason = "below 128, the field number below 16")]
-fn put_short(out: &mut Vec<u8>, field: u32, (prefix, key): (&str, &str), text: &[u8]) {
-    let [key_len, text_len] = [prefix.len() + key.len(), text.len()];
-    out.extend_from_slice(&[tag(field), key_value_len(key_len, text_len) as u8, tag(1), key_len as u8]);
-    out.extend_from_slice(prefix.as_bytes());
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(&[tag(2), field_len(text_len) as u8, tag(1), text_len as u8]);
-    out.extend_from_slice(text);
 }
 
 /// Appends a whole number as an attribute.

@@ -3,13 +3,6 @@
 /// Wire type of a length-delimited field.
 const BYTES: u32 = 2;
 
-/// The tag of a length-delimited field with a number below 16.
-pub const fn tag(field: u32) -> u8 {
-    #[allow(clippy::cast_possible_truncation, reason = "a number below 16 is meant")]
-    let tag = (field << 3 | BYTES) as u8;
-    tag
-}
-
 /// How many bytes a number takes as a varint.
 pub const fn varint_len(number: u64) -> usize {
     (64 - (number | 1).leading_zeros() as usize).div_ceil(7)

@@ -1,8 +1,8 @@
 //! JSON text of an object → its members, each as the text that it is. Pure.
 //!
-//! Nothing is decoded here but names with an escape in them: most members are texts of which only the end is looked for, so that one pass
-//! by blocks splits a log in less than half of the time that a reader of JSON takes. What is no text is left to that reader, which is the
-//! oracle of the tests too.
+//! Nothing is decoded here but names with an escape in them: of a text only the end is looked for, by blocks, which takes two fifths (code) to
+//! three fifths (prose) of the time that a reader of JSON takes for it. What is no text is left to that reader, which is the oracle of the tests
+//! too.
 
 use std::borrow::Cow;
 
@@ -47,7 +47,8 @@ impl<'a> Object<'a> {
     fn skip_blanks(&mut self) {
         // Writers of logs put none.
         if self.rest.as_bytes().first().is_some_and(|byte| *byte <= b' ') {
-            self.rest = self.rest.trim_start_matches([' ', '\n', '\r', '\t']);
+            let is_blank = |byte: &&u8| matches!(**byte, b' ' | b'\n' | b'\r' | b'\t');
+            self.rest = &self.rest[self.rest.as_bytes().iter().take_while(is_blank).count()..];
         }
     }
 
@@ -145,6 +146,14 @@ mod tests {
         for none in ["", "x", "[1]", "\"a\"", "{", "{,}", "{1:2}", "\u{a0}{}"] {
             assert_eq!(split(none), (vec![], false), "{none}");
         }
+    }
+
+    #[test]
+    fn deep_nesting_is_a_member_like_any_other() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let (members, whole) = split(&format!(r#"{{"a":{deep},"b":1}}"#));
+        assert_eq!(members, [("a".to_owned(), deep), ("b".to_owned(), "1".to_owned())]);
+        assert!(whole);
     }
 
     proptest! {

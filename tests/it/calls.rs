@@ -14,7 +14,7 @@ use sls_to_langfuse::runtime::{Application, fc};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::records::{chat_saying, chats, group};
+use crate::records::{chat, chat_saying, chats, group};
 use crate::support::{Answer, SEED, World, event, fc_headers, until};
 
 /// The largest event of a synchronous call (`reference/function-compute.md` §1.4), bytes.
@@ -301,39 +301,68 @@ async fn calls_of_a_warm_instance_go_over_the_connections_of_the_first() {
 }
 
 #[tokio::test]
-async fn requests_leave_while_nine_others_wait_for_their_answers_and_no_further_one() {
-    // Of 512 observations each: nine and a part.
-    let world = Arc::new(World::of(chats(50, 100), &[]).await);
+async fn requests_leave_while_twelve_wait_for_their_answers_and_no_further_one() {
+    // Of 512 observations each: twelve and a part.
+    let world = Arc::new(World::of(chats(65, 100), &[]).await);
     let gate = Gate::shut();
     world.langfuse.refuse_when(When::ingest(), Fault::Held(gate.clone()));
     let calling = tokio::spawn({
         let world = world.clone();
-        async move { world.function.invoke(&event(0, SEED, SEED + 50)).await }
+        async move { world.function.invoke(&event(0, SEED, SEED + 65)).await }
     });
-    until(|| world.posts().len() == 9).await;
-    // The tenth stands ready long before the instance has answered so many other questions.
+    until(|| world.posts().len() == 12).await;
+    // The thirteenth stands ready long before the instance has answered so many other questions.
     for _ in 0..200 {
-        assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, 9));
+        assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, 12));
     }
     gate.open();
     let answer = calling.await.unwrap();
     answer.assert_success();
-    assert_eq!((answer.count("shipLines"), world.langfuse.observations().len()), (5000, 5000));
+    assert_eq!((answer.count("shipLines"), world.langfuse.observations().len()), (6500, 6500));
+}
+
+#[tokio::test]
+async fn one_more_waits_for_its_answer_for_each_that_was_taken() {
+    const EARLY: &str = "answered at once";
+    // Of 512 observations each: three that are answered, and more than may wait.
+    let said = |number| if number < 3 * 512 { chat_saying(number, EARLY) } else { chat(number) };
+    let groups = (0..100).map(|of| group((0..100).map(|number| said(100 * of + number)).collect())).collect();
+    let world = Arc::new(World::of(groups, &[]).await);
+    let gate = Gate::shut();
+    world.langfuse.refuse_when(When::ingest().and(When::text(EARLY).opposite()), Fault::Held(gate.clone()));
+    let calling = tokio::spawn({
+        let world = world.clone();
+        async move { world.function.invoke(&event(0, SEED, SEED + 100)).await }
+    });
+    until(|| world.posts().len() == 3 + 15).await;
+    for _ in 0..200 {
+        assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, 18));
+    }
+    gate.open();
+    calling.await.unwrap().assert_success();
+    assert_eq!(world.langfuse.observations().len(), 10_000);
 }
 
 #[tokio::test]
 async fn calls_at_once_share_what_one_alone_may_have_on_its_way() {
+    // The second finds room for three beside the one that each call may always have, and the third waits for room to begin.
+    calls_wait_for_answers(&[(5, 5), (12, 9), (12, 9)]).await;
+}
+
+/// Calls one after another, each with so many large records, which a Langfuse that answers none brings to so many requests in all.
+async fn calls_wait_for_answers(calls: &[(usize, usize)]) {
     // Each is a request of its own, held as it is.
-    let question = "q".repeat(650_000);
-    let groups = (0..30).map(|number| group(vec![chat_saying(number, &question)])).collect();
+    let question = "q".repeat(800_000);
+    let all = calls.iter().map(|(records, _)| records).sum();
+    let groups = (0..all).map(|number| group(vec![chat_saying(number, &question)])).collect();
     let world = Arc::new(World::of(groups, &[("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).await);
     let gate = Gate::shut();
     world.langfuse.refuse_when(When::ingest(), Fault::Held(gate.clone()));
-    let mut calling = Vec::new();
-    // One alone has nine. The second finds room for none beside the one that each call may always have, and the third waits for room to begin.
-    for (call, waiting) in [(0, 9), (1, 10), (2, 10)] {
-        let (called, first) = (world.clone(), SEED + 10 * call);
-        calling.push(tokio::spawn(async move { called.function.invoke(&event(0, first, first + 10)).await }));
+    let (mut calling, mut end) = (Vec::new(), SEED);
+    for (call, (records, waiting)) in calls.iter().copied().enumerate() {
+        let (called, begin) = (world.clone(), end);
+        end += records as u64;
+        calling.push(tokio::spawn(async move { called.function.invoke(&event(0, begin, end)).await }));
         until(|| world.posts().len() == waiting).await;
         // A further one would be there long before the instance has answered so many other questions.
         for _ in 0..100 {
@@ -344,5 +373,5 @@ async fn calls_at_once_share_what_one_alone_may_have_on_its_way() {
     for answer in calling {
         answer.await.unwrap().assert_success();
     }
-    assert_eq!(world.langfuse.observations().len(), 30);
+    assert_eq!(world.langfuse.observations().len() as u64, end - SEED);
 }
