@@ -83,7 +83,7 @@ langfuse-env: ## Random secrets for a Langfuse on this machine, in deploy/langfu
 
 .PHONY: bench
 bench: ## What the work costs beside a floor; fails above the bounds that are promised
-	@cargo bench --locked --no-default-features --bench '*'
+	@cargo bench --locked --no-default-features --bench compressor --bench masking --bench records
 
 .PHONY: cost
 cost: ## What the deployable costs as a process: PART=starts|memory|records|latency|quota for one; quota needs root; PART=python beside Python
