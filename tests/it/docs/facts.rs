@@ -165,6 +165,18 @@ fn the_architecture_pages_name_every_module() {
     }
 }
 
+/// A benchmark that wants features which `make bench` leaves out would end it for all of them.
+#[test]
+fn the_makefile_runs_every_benchmark_by_its_name() {
+    let manifest: toml::Table = std::fs::read_to_string(root().join("Cargo.toml")).unwrap().parse().unwrap();
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let run = |name: &str, rest: &str| makefile.lines().any(|line| line.contains(&format!("--bench {name}")) && line.contains(rest));
+    for bench in manifest["bench"].as_array().unwrap() {
+        let (name, wants_more) = (bench["name"].as_str().unwrap(), bench.get("required-features").is_some());
+        assert_eq!((run(name, "--no-default-features"), run(name, "")), (!wants_more, true), "{name}");
+    }
+}
+
 #[test]
 fn rights_are_told_from_other_words_with_a_colon() {
     let found: Vec<_> = rights(["\"log:GetCursorOrData\", logs:Put, log:event=x log:Get*"], &["log"]).into_iter().collect();
