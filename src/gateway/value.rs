@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::unescape::{decoded, minimal};
+use crate::json_string;
 
 /// The largest count that is believed. Beyond 2^53 the gateway's own arithmetic has lost precision, and no call has a billion tokens.
 const MAX_COUNT: f64 = 1e12;
@@ -120,6 +121,7 @@ impl<'a> Value<'a> {
     pub fn quoted(&self) -> Option<Cow<'a, str>> {
         let Self::Json(json) = self else { return None };
         let inner = json.strip_prefix('"')?.strip_suffix('"')?;
+        debug_assert_eq!(json_string::end(&json.as_bytes()[1..]), Some(inner.len()), "only what a reader of JSON found");
         let is_doubtful = |character: char| character.is_whitespace() || matches!(character, '\\' | '{' | '[' | '-' | '<');
         let is_plain = !inner.is_empty() && !inner.starts_with(is_doubtful) && !inner.starts_with("null");
         minimal(is_plain.then_some(inner)?).filter(|text| !has_seam(text))
