@@ -1,7 +1,5 @@
 //! The working part of a call: pieces come in, batches go out, outcomes are settled, all at the same time and all bounded.
 
-#[cfg(test)]
-mod tests;
 mod turn;
 mod window;
 
@@ -259,3 +257,6 @@ fn task_failure(error: &JoinError) -> Failure {
     let what = if error.is_panic() { "panicked" } else { "was cancelled" };
     Failure::new(Stage::Internal, "task_failed", format!("a task of the call {what}"), "the range comes again; report this: it is a bug")
 }
+
+#[cfg(test)]
+mod tests;
