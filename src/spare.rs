@@ -19,11 +19,12 @@ use piece::{LEAST_MAPPED as LEAST, Piece, STEP};
 /// it up, what is kept must not stand on top of it.
 const MOST_BYTES: usize = 12 * 1024 * 1024;
 
-/// What may be kept however much is in use. Bytes. A page: when a call is done with one it soon takes the next.
-const KEPT_ANYWAY: usize = 6 * 256 * 1024;
+/// What may be kept however much is in use. Bytes. A page, also one of large log groups: when a call is done with one it soon takes the next.
+const KEPT_ANYWAY: usize = 3 * 1024 * 1024;
 
-/// The largest piece that is kept. Bytes. Larger ones are rare, and one of them would push all others out.
-const LARGEST: usize = 6 * 256 * 1024;
+/// The largest piece that is kept. Bytes. A page holds whole log groups and so may be larger than it should be; still larger ones are rare, and
+/// one of them would push all others out.
+const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Spare memory. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -164,9 +165,9 @@ mod tests {
 
     #[test]
     fn the_more_is_in_use_the_less_is_kept_but_always_a_page() {
-        const PIECES: usize = MOST_BYTES / LARGEST;
+        const PIECES: usize = MOST_BYTES / KEPT_ANYWAY;
         let spare = Spare::default();
-        let mut used: Vec<_> = (0..2 * PIECES).map(|_| spare.room(LARGEST)).collect();
+        let mut used: Vec<_> = (0..2 * PIECES).map(|_| spare.room(KEPT_ANYWAY)).collect();
         let mut kept = Vec::new();
         while used.pop().is_some() {
             kept.push(sizes(&spare).len());

@@ -5,19 +5,19 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use crate::json_string::{other_escapes, to_escape};
 
 /// Replaces every `\uXXXX` that need not be escaped in JSON. Half a surrogate pair is no character and
 /// becomes U+FFFD; `json` need not be valid.
 pub fn unescaped(json: Cow<'_, str>) -> Cow<'_, str> {
-    if !json.contains("\\u") {
+    if memmem::find(json.as_bytes(), b"\\u").is_none() {
         return json;
     }
     let mut plain = String::with_capacity(json.len());
     let mut rest = json.as_ref();
-    while let Some(at) = rest.find('\\') {
+    while let Some(at) = memchr(b'\\', rest.as_bytes()) {
         let (before, escape) = rest.split_at(at);
         plain.push_str(before);
         let length = match character(escape) {
