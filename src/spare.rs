@@ -1,7 +1,7 @@
 //! Memory that somebody is done with, for whoever needs some next: pages and requests of about a megabyte come and go all the time, and
 //! giving such pieces back to the system makes the kernel clear them anew, a fifth of all processor time without compression.
 //!
-//! One for the process, shared by its calls, bounded in number and bytes. A leaf: it knows bytes, not what they are of. What earlier bytes
+//! One for the process, shared by its calls, bounded in bytes. A leaf: it knows bytes, not what they are of. What earlier bytes
 //! are left in a piece is never seen by anybody but who writes over them.
 
 mod buffer;

@@ -82,11 +82,7 @@ pub struct Config {
 /// # Errors
 /// [`Problems`]: everything that is wrong, never only the first.
 pub fn load(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Problems> {
-    let mut reader = Reader::open(variables, files);
-    match sections::config(&mut reader) {
-        Some(config) if reader.is_content() => Ok(config),
-        _ => Err(reader.into_problems()),
-    }
+    whole(Reader::open(variables, files))
 }
 
 /// As [`load`], for a run that sends nothing: keys of Langfuse projects are not looked at, and neither they nor an address need be set. The
@@ -97,10 +93,7 @@ pub fn load(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Prob
 pub fn load_without_keys(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Problems> {
     let mut reader = Reader::open(variables, files);
     reader.langfuse_keys = Keys::NotNeeded;
-    match sections::config(&mut reader) {
-        Some(config) if reader.is_content() => Ok(config),
-        _ => Err(reader.into_problems()),
-    }
+    whole(reader)
 }
 
 /// As [`load`], for a run that reads nothing from SLS: the key pair of SLS is not looked at, and none is in what comes out.
@@ -110,6 +103,10 @@ pub fn load_without_keys(variables: &dyn Variables, files: &dyn Files) -> Result
 pub fn load_without_sls_keys(variables: &dyn Variables, files: &dyn Files) -> Result<Config, Problems> {
     let mut reader = Reader::open(variables, files);
     reader.sls_keys = Keys::NotNeeded;
+    whole(reader)
+}
+
+fn whole(mut reader: Reader<'_>) -> Result<Config, Problems> {
     match sections::config(&mut reader) {
         Some(config) if reader.is_content() => Ok(config),
         _ => Err(reader.into_problems()),
