@@ -54,9 +54,18 @@ impl<'a> Object<'a> {
 
     fn name(&mut self) -> Option<Cow<'a, str>> {
         self.skip_blanks();
+        if let Some(length) = self.plain_name() {
+            return Some(Cow::Borrowed(&self.take(length + 2)[1..=length]));
+        }
         let written = self.string()?;
         let inside = &written[1..written.len() - 1];
         if inside.contains('\\') { serde_json::from_str(written).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inside)) }
+    }
+
+    /// How long a name is in which nothing is escaped, as in nearly all names.
+    fn plain_name(&self) -> Option<usize> {
+        let inside = self.rest.as_bytes().strip_prefix(b"\"")?;
+        json_string::to_escape(inside).next().filter(|length| inside[*length] == b'"')
     }
 
     fn value(&mut self) -> Option<&'a str> {

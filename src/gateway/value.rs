@@ -49,7 +49,7 @@ pub enum Value<'a> {
 pub fn is_marker(text: &str) -> bool {
     // Nearly every value begins with a byte that none of them begins with.
     let none_begins = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'-' | b'<' | b'n');
-    !text.as_bytes().first().is_some_and(none_begins) && matches!(text.trim(), "" | "-" | "<nil>" | "null")
+    !text.as_bytes().first().is_some_and(none_begins) && (text == "-" || matches!(text.trim(), "" | "-" | "<nil>" | "null"))
 }
 
 /// Logged bytes as text; what is not UTF-8 in them is replaced. The reader that replaces goes byte by byte, so nearly all texts, which are
@@ -70,7 +70,8 @@ impl<'a> Value<'a> {
         match self {
             Self::Text(text) => is_marker(text),
             // No marker is longer, and a long text is not decoded for this.
-            Self::Json(json) => json.len() <= MAX_MARKER && (self.text().is_none() || matches!(*json, "[]" | "{}")),
+            Self::Json(json) if json.len() > MAX_MARKER || self.begins_plainly() => false,
+            Self::Json(json) => self.text().is_none() || matches!(*json, "[]" | "{}"),
         }
     }
 
@@ -83,6 +84,15 @@ impl<'a> Value<'a> {
                 Some(text) => Some(text).filter(|text| text == "null" || !is_marker(text)),
                 None => Some(Cow::Borrowed(*json)).filter(|json| json != "null"),
             },
+        }
+    }
+
+    /// True if the value is this word, in which nothing need be escaped.
+    pub fn says(&self, word: &str) -> bool {
+        match self {
+            Self::Text(text) => text == word,
+            // What is escaped is longer than what it means.
+            Self::Json(json) => json.len() >= word.len() + 2 && self.text().is_some_and(|text| text == word),
         }
     }
 
@@ -105,15 +115,23 @@ impl<'a> Value<'a> {
 
     /// The value as text, if it begins like a structure.
     fn structured_text(&self) -> Option<Cow<'a, str>> {
-        // Looked at before a long text is decoded: one that begins with a plain character is none.
+        // Looked at before a long text is decoded.
+        if self.begins_plainly() {
+            return None;
+        }
+        self.text().filter(|text| is_structured(text))
+    }
+
+    /// True if it begins with a character that no marker, no structure and no escape begins with: as nearly every value does, so that nothing
+    /// else needs to be looked at to tell it from these.
+    pub fn begins_plainly(&self) -> bool {
         let begin = match self {
             Self::Text(text) => text.as_bytes().first(),
             Self::Json(json) => json.strip_prefix('"').unwrap_or(json).as_bytes().first(),
         };
-        if begin.is_some_and(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'[' | b'\\')) {
-            return None;
-        }
-        self.text().filter(|text| is_structured(text))
+        // From 0xe4 on a byte begins a character, Chinese ones among them, and none of those is a blank.
+        let is_plain = |byte: u8| byte.is_ascii_graphic() || byte >= 0xe4;
+        begin.is_some_and(|byte| is_plain(*byte) && !matches!(byte, b'{' | b'[' | b'\\' | b'"' | b'-' | b'<' | b'n'))
     }
 
     /// The inside of a JSON string with the escapes that JSON demands, if it certainly is the whole text that somebody said: no marker,

@@ -39,6 +39,11 @@ impl<'p> Fields<'p> {
         Self { rest: message }
     }
 
+    /// What has not been read yet.
+    pub fn bytes(&self) -> &'p [u8] {
+        self.rest
+    }
+
     #[inline]
     fn read(&mut self) -> Result<(u64, Wire<'p>), WireError> {
         let tag = self.varint()?;

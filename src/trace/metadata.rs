@@ -124,7 +124,7 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
     let is_shown = model.as_ref().and_then(Value::text).as_deref() == findings.model;
     metadata.put("ai_log", Some(Value::Text(Cow::Borrowed(call.unread))));
     metadata.put("model", model.filter(|_| !is_shown));
-    metadata.put("start_time", Value::of_field(envelope.start_time).filter(|_| !findings.times.is_start_logged));
+    metadata.put("start_time", Value::of_field(envelope.start_time.filter(|_| !findings.times.is_start_logged)));
     let durations = [
         ("duration", Value::of_field(envelope.duration)),
         ("llm_first_token_duration", ai.llm_first_token_duration.clone()),
@@ -248,6 +248,9 @@ fn has(metadata: &[(Cow<'_, str>, Cow<'_, str>)], key: &str) -> bool {
 
 /// The value as it is shown; `None` if it is absent.
 fn shown<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
+    if value.begins_plainly() {
+        return value.text();
+    }
     match value.json() {
         Some(_) if value.is_absent() => None,
         Some(json) => Some(unescaped(json)),
