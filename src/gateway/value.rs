@@ -156,6 +156,9 @@ impl<'a> Value<'a> {
 
     /// A count of tokens: a whole number from 0, also as text or with a zero fraction. Never negative, never wrapped.
     pub fn count(&self) -> Option<u64> {
+        if let Some(count) = self.digits() {
+            return Some(count);
+        }
         let text = self.text()?;
         let text = text.trim();
         text.parse().ok().or_else(|| whole(text.parse().ok()?)).filter(|count| (*count as f64) <= MAX_COUNT)
@@ -163,10 +166,22 @@ impl<'a> Value<'a> {
 
     /// A duration in milliseconds; fractions are cut off, nonsense is `None`.
     pub fn milliseconds(&self) -> Option<u64> {
-        let text = self.text()?;
-        let text = text.trim();
-        let milliseconds = text.parse().ok().or_else(|| cut_off(text.parse().ok()?))?;
-        (milliseconds <= MAX_MILLISECONDS).then_some(milliseconds)
+        let slowly = || {
+            let text = self.text()?;
+            let text = text.trim();
+            text.parse().ok().or_else(|| cut_off(text.parse().ok()?))
+        };
+        self.digits().or_else(slowly).filter(|milliseconds| *milliseconds <= MAX_MILLISECONDS)
+    }
+
+    /// The number, if it is written in digits alone and is below [`MAX_COUNT`], as nearly all are: each of them is asked for several times.
+    fn digits(&self) -> Option<u64> {
+        let written = match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Json(json) => json.as_bytes(),
+        };
+        let are_digits = (1..=12).contains(&written.len()) && written.iter().all(u8::is_ascii_digit);
+        are_digits.then(|| written.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
     }
 }
 
