@@ -76,6 +76,13 @@ pub fn unreadable() -> Failure {
     Failure::new(Stage::Internal, "unreadable_batch", "an encoded batch does not read back", "report this: it is a bug")
 }
 
+/// Records that were made into a request once are others now.
+pub fn not_the_same() -> Failure {
+    let message = "records of a request that must be sent again are not found as they were before";
+    let hint = "nothing is lost: the range comes again; if it stays, look at the retention of the Logstore";
+    Failure::new(Stage::Pull, "not_found_again", message, hint)
+}
+
 /// Its host, and its name where it has one.
 pub fn host(destination: &Destination) -> String {
     let settings = destination.settings();
