@@ -256,7 +256,7 @@ impl<'c> Work<'c> {
         {
             let request_id = &self.settlement.report().request_id;
             tracing::error!(
-                event = "destination_refused", %request_id, error_type = failure.error_type, reason = failure.message, hint = failure.hint,
+                event = "destination_refused", %request_id, error_type = failure.error_type, reason = failure.message, hint = &*failure.advice(),
                 "a destination refuses this function: its records become dead letters until that is repaired"
             );
         }

@@ -2,11 +2,11 @@
 
 /// Before the first answer of a destination of which nothing is known, or that stopped taking them. Where all of them fail, these are what a
 /// destination in trouble has to bear of one call.
-const FIRST: usize = 12;
+const FIRST: usize = 16;
 
-/// However many were taken. A whole core makes a request of text that compresses well in two milliseconds, so with this many an answer that
-/// takes fifty keeps it waiting for nothing. What they hold in memory is bounded by the budget.
-const MOST: usize = 24;
+/// However many were taken. A whole core makes a request in a millisecond and a half to six, so with this many an answer that takes fifty keeps
+/// it waiting for next to nothing. What they hold in memory is bounded by the budget.
+const MOST: usize = 32;
 
 /// How a batch ended, as far as this is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
