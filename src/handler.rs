@@ -49,8 +49,8 @@ use slice::Along;
 const SHARED_PAGE_BYTES: u64 = 5 * 256 * 1024;
 
 /// What all calls together may take beyond what each brings itself: requests on their way beyond one each, by [`CallDelivery::weight`], and
-/// [`CALL_BYTES`] for each call at work. Bytes. One alone then has eight more requests on their way, as they are before compression, and
-/// three have three more between them; either way the process stays under 32 MB.
+/// [`CALL_BYTES`] for each call at work. Bytes. Eight more requests of one alone then leave at the same time or are kept, as they are before
+/// compression, and three more of three between them; either way the process stays under 32 MB.
 const SHARED_BATCH_BYTES: u64 = 10 * 1024 * 1024;
 
 /// What a call at work takes of [`SHARED_BATCH_BYTES`] for its page, what it is packed in, and its open batch. Bytes. So it takes room from

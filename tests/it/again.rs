@@ -111,8 +111,7 @@ async fn what_cannot_be_pulled_again_is_left_undone_and_comes_again() {
         sls.set_chance(move |operation| (operation == Operation::PullLogs).then(|| refusal.clone()));
     };
     let expired = |sls: &SlsEmulator| sls.expire_before(PROJECT, LOGSTORE, 0, RECORDS / PER_GROUP).unwrap();
-    let cases: [(&str, fn(&SlsEmulator)); 2] = [("sls_refused", refused), ("not_found_again", expired)];
-    for (error_type, befalls) in cases {
+    for (error_type, befalls) in [("sls_refused", refused as fn(&SlsEmulator)), ("not_found_again", expired)] {
         let (world, gate) = world().await;
         let sls = world.sls.clone();
         let odd = When::text(ODD_TEXT).and(When::new(move |_| {
