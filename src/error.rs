@@ -1,5 +1,7 @@
 //! What all failures of a call share: the stage, what failed, and what the operator should do. No HTTP, no exit codes.
 
+use std::borrow::Cow;
+
 use serde::{Serialize, Serializer};
 
 /// A count and what is counted.
@@ -57,6 +59,8 @@ pub struct Failure {
     pub error_type: &'static str,
     /// What failed, on what.
     pub message: String,
+    /// What may be left as it is, because it mends itself where a trigger calls.
+    pub comfort: Option<&'static str>,
     /// What to do next.
     pub hint: String,
 }
@@ -64,6 +68,17 @@ pub struct Failure {
 impl Failure {
     /// A failure of a stage.
     pub fn new(stage: Stage, error_type: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { stage, error_type, message: message.into(), hint: hint.into() }
+        Self { stage, error_type, message: message.into(), comfort: None, hint: hint.into() }
+    }
+
+    /// The same with a comfort for whom a trigger calls.
+    #[must_use]
+    pub fn with_comfort(self, comfort: &'static str) -> Self {
+        Self { comfort: Some(comfort), ..self }
+    }
+
+    /// What to do next where a trigger calls: comfort and hint.
+    pub fn advice(&self) -> Cow<'_, str> {
+        self.comfort.map_or(Cow::Borrowed(&self.hint), |comfort| Cow::Owned(format!("{comfort}; {}", self.hint)))
     }
 }

@@ -38,6 +38,7 @@ use crate::sls::reader::PAGE_ROOM;
 use crate::sls::signing::SignatureSettings;
 use crate::sls::unix_seconds;
 use crate::trace::settings::TraceSettings;
+use crate::work::again::Copies;
 use in_time::in_time;
 pub use lines::LineCall;
 use range::RangeCall;
@@ -49,13 +50,17 @@ use slice::Along;
 const SHARED_PAGE_BYTES: u64 = PAGE_ROOM;
 
 /// What all calls together may take beyond what each brings itself: requests on their way beyond one each, by [`CallDelivery::weight`], and
-/// [`CALL_BYTES`] for each call at work. Bytes. One alone then has eight more requests on their way, as they are before compression, and
-/// three have three more between them; either way the process stays under 32 MB.
+/// [`CALL_BYTES`] for each call at work. Bytes. Eight more requests of one alone then leave at the same time or are kept, as they are before
+/// compression, and three more of three between them; either way the process stays under 32 MB.
 const SHARED_BATCH_BYTES: u64 = 10 * 1024 * 1024;
 
 /// What a call at work takes of [`SHARED_BATCH_BYTES`] for its page, what it is packed in, and its open batch. Bytes. So it takes room from
 /// the requests of the others, and begins when they have left it: after one answer of a slow Langfuse.
 const CALL_BYTES: u64 = 9 * 256 * 1024;
+
+/// Of [`SHARED_BATCH_BYTES`], what goes into copies of requests that wait for their answer. Bytes. A further one is held by nobody once it has
+/// left, and pulled again if it must be sent again, so that an answer which takes long keeps nobody waiting for memory.
+const COPY_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How many calls are worked on at the same time; further ones wait for their turn. One alone keeps a core busy unless answers are slow, and
 /// each takes some five megabytes with its pages, its batch and a request.
@@ -88,6 +93,7 @@ pub struct Handler {
     destinations: Vec<Arc<Destination>>,
     pages: ByteBudget,
     batches: ByteBudget,
+    copies: Copies,
     resumes: Resumes,
     turns: Semaphore,
     now: fn() -> SystemTime,
@@ -120,6 +126,7 @@ impl Handler {
             destinations: destinations.into_iter().map(Arc::new).collect(),
             pages: ByteBudget::new(SHARED_PAGE_BYTES),
             batches: ByteBudget::new(SHARED_BATCH_BYTES),
+            copies: Copies::new(COPY_BYTES),
             resumes: Resumes::default(),
             turns: Semaphore::new(CALLS_AT_WORK),
             now,

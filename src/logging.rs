@@ -100,7 +100,7 @@ pub fn call(handled: &Handled, report: &str) {
         %request_id,
         stage = failure.stage.name(),
         error_type = failure.error_type,
-        hint = %failure.hint,
+        hint = %failure.advice(),
         "{}", failure.message
     );
     tracing::info!(event = "report", %request_id, %report, "{}", outlook(failure.stage));

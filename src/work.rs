@@ -1,5 +1,6 @@
 //! The working part of a call: pieces come in, batches go out, outcomes are settled, all at the same time and all bounded.
 
+pub mod again;
 mod turn;
 mod window;
 
@@ -11,6 +12,7 @@ use tokio::time::Instant;
 use crate::budget::CallBudget;
 use crate::convert::{Converted, Converter, Fate};
 use crate::delivery::call::CallDelivery;
+use crate::delivery::remake::Keeping;
 use crate::delivery::{BatchReport, DeadLetterReason, Stop};
 use crate::error::{Failure, Stage};
 use crate::export::batch::Batch;
@@ -23,6 +25,7 @@ use crate::settlement::Settlement;
 use crate::sls::LogRecord;
 use crate::sls::reader::Range;
 use crate::spare::Spare;
+use again::{Place, PulledAgain, WayBack};
 use turn::Turn;
 use window::{Ended, Window};
 
@@ -40,6 +43,9 @@ pub struct Work<'c> {
     turn: Turn,
     sends: bool,
     pace: Option<&'c Pace>,
+    judge: Judge<'c>,
+    spare: Spare,
+    way_back: Option<WayBack>,
 }
 
 /// A destination in this call.
@@ -55,7 +61,7 @@ struct Outlet {
 impl<'c> Work<'c> {
     /// Work that settles into `settlement`. There is a delivery for each destination.
     pub fn new(settlement: Settlement<'c>, judge: Judge<'c>, deliveries: Vec<CallDelivery>, budget: CallBudget, spare: &Spare) -> Self {
-        let outlet = |delivery| Outlet { delivery, refused: false, closed: false, window: Window::default() };
+        let outlet = |delivery: CallDelivery| Outlet { window: Window::of(delivery.kept_up()), delivery, refused: false, closed: false };
         Self {
             settlement,
             converter: Converter::new(judge, deliveries.iter().map(CallDelivery::accepted_before), spare.clone()),
@@ -67,6 +73,9 @@ impl<'c> Work<'c> {
             turn: Turn::new(Instant::now),
             sends: judge.trace.enabled,
             pace: None,
+            judge,
+            spare: spare.clone(),
+            way_back: None,
         }
     }
 
@@ -74,6 +83,13 @@ impl<'c> Work<'c> {
     #[must_use]
     pub fn at_pace(self, pace: Option<&'c Pace>) -> Self {
         Self { pace, ..self }
+    }
+
+    /// The same with a way back to its records, if there is one: then not every batch is kept until it is answered. With several
+    /// destinations batches are small, and all are kept.
+    #[must_use]
+    pub fn back_to(self, place: Option<Place>) -> Self {
+        Self { way_back: place.filter(|_| self.outlets.len() == 1).map(WayBack::new), ..self }
     }
 
     /// Does all of it, down to the dead letters.
@@ -195,18 +211,27 @@ impl<'c> Work<'c> {
         }
         let delivery = self.outlets[destination].delivery.clone();
         let allowance = self.budget.take(delivery.weight(&batch)).await;
+        let keeping = self.keeping(&batch, &delivery);
         self.outlets[destination].window.leave();
-        self.on_the_way.spawn(async move { (destination, delivery.deliver(batch, allowance).await) });
+        self.on_the_way.spawn(async move { (destination, delivery.deliver(batch, allowance, keeping).await) });
         // It leaves now, while the next one is made.
         self.turn.end().await;
         Ok(())
+    }
+
+    fn keeping(&mut self, batch: &Batch, delivery: &CallDelivery) -> Keeping {
+        let (judge, budget, spare) = (self.judge, &self.budget, &self.spare);
+        let make = |place| PulledAgain::new(place, judge, budget.clone(), spare.clone());
+        self.way_back.as_mut().map(|way| way.keeping(batch, delivery, make)).unwrap_or_default()
     }
 
     async fn settle_next(&mut self) -> Result<(), Failure> {
         let Some(ended) = self.on_the_way.join_next().await else { return Ok(()) };
         let (destination, batch) = ended.map_err(|error| task_failure(&error))?;
         let undone = self.settle(destination, &batch);
-        self.outlets[destination].window.settle(if batch.stop.is_none() { Ended::Taken } else { Ended::Stopped });
+        let Outlet { window, delivery, .. } = &mut self.outlets[destination];
+        window.settle(if batch.stop.is_none() { Ended::Taken } else { Ended::Stopped });
+        delivery.keeps_up_with(window.width());
         if let Some(stop) = &batch.stop {
             self.stop(destination, stop, undone);
         }
@@ -231,7 +256,7 @@ impl<'c> Work<'c> {
         {
             let request_id = &self.settlement.report().request_id;
             tracing::error!(
-                event = "destination_refused", %request_id, error_type = failure.error_type, reason = failure.message, hint = failure.hint,
+                event = "destination_refused", %request_id, error_type = failure.error_type, reason = failure.message, hint = &*failure.advice(),
                 "a destination refuses this function: its records become dead letters until that is repaired"
             );
         }

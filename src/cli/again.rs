@@ -5,7 +5,7 @@ use crate::error::Failure;
 /// What to do.
 pub fn hint(failure: &Failure) -> String {
     let hint = match failure.error_type {
-        "langfuse_unavailable" | "out_of_time" | "sls_unavailable" | "sls_answer_damaged" | "sls_stalled" => {
+        "langfuse_unavailable" | "not_found_again" | "out_of_time" | "sls_unavailable" | "sls_answer_damaged" | "sls_stalled" => {
             "what is done is noted: run the same command again when the server is well"
         }
         "sls_unreachable" => {

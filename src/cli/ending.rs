@@ -60,7 +60,7 @@ impl Ending {
 
 /// A failure of the library as text: what failed, and what to do.
 pub fn with_hint(failure: &Failure) -> String {
-    format!("{}\nwhat to do: {}", failure.message, failure.hint)
+    format!("{}\nwhat to do: {}", failure.message, failure.advice())
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

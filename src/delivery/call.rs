@@ -14,6 +14,7 @@ use super::destination::Destination;
 use super::ingestion_plan::Api;
 use super::job::{Job, LastAttempt, Shipment};
 use super::memory::RangeKey;
+use super::remake::Keeping;
 use super::request::{Body, NoBody};
 use super::route::Route;
 use super::verdict::{Verdict, verdict, verdict_of_silence};
@@ -65,6 +66,8 @@ pub(super) enum Sent {
     Nothing(NoAnswer),
     /// A bug of ours.
     Unreadable,
+    /// It was not sent: nobody holds it any more.
+    Gone(Failure),
 }
 
 impl CallDelivery {
@@ -98,19 +101,10 @@ impl CallDelivery {
         self.destination.accepted().forget_before(&self.range, group);
     }
 
-    /// The most memory that a batch takes until its answer comes. Bytes. Compressed it takes less, which its allowance then shrinks to.
-    pub fn weight(&self, batch: &Batch) -> u64 {
-        match self.known_api() {
-            // What it was made of waits beside it: the answer speaks of each observation.
-            Some(Api::Batch(_)) => 2 * batch.bytes(),
-            _ => batch.bytes(),
-        }
-    }
-
-    /// Sends a batch, which is held with this allowance, and settles every observation in it.
-    pub async fn deliver(self, batch: Batch, allowance: Allowance) -> BatchReport {
+    /// Sends a batch, which is held with this allowance as long as it is kept, and settles every observation in it.
+    pub async fn deliver(self, batch: Batch, allowance: Allowance, keeping: Keeping) -> BatchReport {
         let whole = 0..batch.len();
-        let mut shipment = Shipment::new(batch, allowance);
+        let mut shipment = Shipment::new(batch, allowance, keeping);
         if let Err(stop) = self.may_go_on() {
             return shipment.report(Some(self.stopped_for(stop)));
         }
@@ -146,6 +140,7 @@ impl CallDelivery {
             Sent::Whole(status, Verdict::Refused) => self.give_up(shipment, job, DeadLetterReason::Refused, status).await,
             Sent::Whole(status, Verdict::Blocked(block)) => self.detour(job, status, &block).await,
             Sent::Unreadable => Err(failures::unreadable().into()),
+            Sent::Gone(failure) => Err(failure.into()),
         }
     }
 
@@ -199,6 +194,9 @@ impl CallDelivery {
 
     /// Sends a job once and reads the answer, within `limit` and the deadline.
     pub(super) async fn send(&self, shipment: &mut Shipment, job: &Job, limit: Duration) -> Sent {
+        if let Err(failure) = self.bring_back(shipment, job).await {
+            return Sent::Gone(failure);
+        }
         let body = match shipment.body(job, |run, api| self.destination.body(run, api)) {
             Ok(body) => body,
             Err(NoBody::TooLarge) => return Sent::Whole(413, Verdict::TooLarge),
@@ -207,13 +205,14 @@ impl CallDelivery {
         shipment.stats.requests += 1;
         shipment.stats.retries += u64::from(job.attempt > 0);
         shipment.stats.wire_bytes += body.wire.len() as u64;
-        let sent = self.judged(&body, limit.min(self.deadline.left())).await;
-        self.note(shipment, job, &body, &sent);
+        let raw_len = body.raw_len;
+        let sent = self.judged(body, limit.min(self.deadline.left())).await;
+        self.note(shipment, job, raw_len, &sent);
         sent
     }
 
     /// Keeps what an answer says about the destination and about what it has.
-    fn note(&self, shipment: &mut Shipment, job: &Job, body: &Body, sent: &Sent) {
+    fn note(&self, shipment: &mut Shipment, job: &Job, raw_len: usize, sent: &Sent) {
         let accepted = match sent {
             Sent::Whole(_, Verdict::Delivered) => shipment.spans(job, |_| true),
             Sent::Settled(results) => shipment.spans(job, |index| results.get(index) == Some(&ObservationResult::Delivered)),
@@ -224,19 +223,20 @@ impl CallDelivery {
         if !accepted.is_empty() {
             self.state.accepted.store(true, Relaxed);
             self.state.fruitless.store(0, Relaxed);
-            shipment.stats.body_bytes += body.raw_len as u64;
+            shipment.stats.body_bytes += raw_len as u64;
             self.destination.accepted().remember(&self.range, accepted);
         }
     }
 
-    async fn judged(&self, body: &Body, left: Duration) -> Sent {
+    async fn judged(&self, mut body: Body, left: Duration) -> Sent {
+        let (api, events) = (body.api, std::mem::take(&mut body.events));
         let answer = match self.destination.post(body, left).await {
             Ok(answer) => answer,
             Err(reason) => return Sent::Nothing(reason),
         };
-        match body.api {
+        match api {
             Api::Otlp => Sent::Whole(answer.status, verdict(&answer)),
-            Api::Batch(_) => match batch_verdict(&answer, &body.events) {
+            Api::Batch(_) => match batch_verdict(&answer, &events) {
                 BatchVerdict::Settled(results) => Sent::Settled(results),
                 BatchVerdict::Whole(verdict) => Sent::Whole(answer.status, verdict),
             },

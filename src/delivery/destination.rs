@@ -1,6 +1,6 @@
 //! One Langfuse project: where it is, how to speak to it, and whether it is being left alone. The only module that opens connections to it.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -88,6 +88,7 @@ pub struct Destination {
     version: tokio::sync::Mutex<Option<KnownVersion>>,
     silent: AtomicBool,
     accepted: AcceptedSpans,
+    kept_up: AtomicUsize,
 }
 
 /// What the health page said, and how long that is believed.
@@ -131,6 +132,7 @@ impl Destination {
             version: tokio::sync::Mutex::new(None),
             silent: AtomicBool::new(false),
             accepted: AcceptedSpans::among(among),
+            kept_up: AtomicUsize::new(0),
         }
     }
 
@@ -152,7 +154,7 @@ impl Destination {
     ///
     /// # Errors
     /// Why no whole answer came.
-    pub async fn post(&self, body: &Body, left: Duration) -> Result<Answer, NoAnswer> {
+    pub async fn post(&self, body: Body, left: Duration) -> Result<Answer, NoAnswer> {
         let request = self.drafts.request(body, self.settings.request_timeout.min(left)).ok_or(NoAnswer::Broken)?;
         self.answer(self.http.execute(request).await?).await
     }
@@ -223,6 +225,16 @@ impl Destination {
     /// True if it has not answered as it should since it was last suspected.
     pub fn is_suspected(&self) -> bool {
         self.silent.load(Relaxed)
+    }
+
+    /// With how many requests at once it kept up in the call that was answered last.
+    pub fn kept_up(&self) -> usize {
+        self.kept_up.load(Relaxed)
+    }
+
+    /// Notes that it kept up with so many.
+    pub fn keeps_up_with(&self, requests: usize) {
+        self.kept_up.store(requests, Relaxed);
     }
 
     /// What it has accepted of ranges that failed.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
+use http_body_util::Full;
 use reqwest::{Request, Url};
 
 use super::ingestion_plan::{Api, BATCH_PATH};
@@ -29,7 +30,7 @@ impl Drafts {
     }
 
     /// The request that carries this body and may take so long.
-    pub fn request(&self, body: &Body, timeout: Duration) -> Option<Request> {
+    pub fn request(&self, body: Body, timeout: Duration) -> Option<Request> {
         let draft = match body.api {
             Api::Otlp => &self.otlp,
             Api::Batch(_) => &self.batch,
@@ -40,7 +41,8 @@ impl Drafts {
             request.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
         *request.timeout_mut() = Some(timeout);
-        *request.body_mut() = Some(body.wire.clone().into());
+        // The library keeps a copy of bytes that it could send again by itself, and none of a body whose bytes it does not see.
+        *request.body_mut() = Some(if body.leaves { reqwest::Body::wrap(Full::new(body.wire)) } else { body.wire.into() });
         Some(request)
     }
 }

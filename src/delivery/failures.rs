@@ -10,12 +10,11 @@ use super::verdict::Block;
 use crate::error::{Failure, Stage, counted};
 
 /// Comfort that holds for a call by the trigger alone.
-const COMES_AGAIN: &str = "nothing is lost, the trigger brings the range again; ";
+const COMES_AGAIN: &str = "nothing is lost, the trigger brings the range again";
 
 /// Message and hint for somebody who asked by hand: no trigger brings anything again.
 pub fn asked_by_hand(failure: Failure) -> (String, String) {
-    let hint = failure.hint.strip_prefix(COMES_AGAIN).map_or_else(|| failure.hint.clone(), str::to_owned);
-    (failure.message, hint)
+    (failure.message, failure.hint)
 }
 
 /// Something stands in the way of every request.
@@ -61,8 +60,8 @@ fn unavailable(destination: &Destination, last: LastAttempt, message: String) ->
         LastAttempt::NoAnswer(NoAnswer::Unreachable) => "check the name in LANGFUSE_HOST, and that the function's network reaches it",
         _ => "check that Langfuse is up and reachable from the function; LANGFUSE_SDK_TIMEOUT limits each request",
     };
-    let hint = format!("{COMES_AGAIN}{advice}");
-    Failure::new(Stage::Deliver, "langfuse_unavailable", message, in_names_of(destination, hint))
+    let hint = in_names_of(destination, advice.to_owned());
+    Failure::new(Stage::Deliver, "langfuse_unavailable", message, hint).with_comfort(COMES_AGAIN)
 }
 
 /// The operator demands the batch API, and the server stores nothing of it.
@@ -74,6 +73,13 @@ pub fn events_only(destination: &Destination) -> Failure {
 /// An encoded observation does not read back.
 pub fn unreadable() -> Failure {
     Failure::new(Stage::Internal, "unreadable_batch", "an encoded batch does not read back", "report this: it is a bug")
+}
+
+/// Records that were made into a request once are others now.
+pub fn not_the_same() -> Failure {
+    let message = "records of a request that must be sent again are not found as they were before";
+    let hint = "nothing is lost: the range comes again; if it stays, look at the retention of the Logstore";
+    Failure::new(Stage::Pull, "not_found_again", message, hint)
 }
 
 /// Its host, and its name where it has one.

@@ -24,6 +24,7 @@ impl CallDelivery {
     /// Cuts a lone observation whose size the destination refuses, as long as there is something to cut.
     pub(super) async fn shrink(&self, shipment: &mut Shipment, job: Job, status: u16) -> Result<Vec<Job>, Stop> {
         self.prove_health(shipment, &job, status).await?;
+        self.bring_back(shipment, &job).await?;
         match shipment.cut(&job) {
             true => Ok(vec![Job::first(job.run, job.api)]),
             false => self.give_up(shipment, job, DeadLetterReason::TooLarge, status).await,

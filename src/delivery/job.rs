@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::NoAnswer;
@@ -9,11 +10,12 @@ use super::backoff::MAX_ATTEMPTS;
 use super::batch_answer::ObservationResult;
 use super::ingestion_plan::Api;
 use super::memory::AcceptedSpan;
+use super::remake::{Keeping, Remake};
 use super::request::{Body, NoBody, Run};
 use super::{BatchReport, DeadLetterReason, Outcome, SendStats, Stop};
 use crate::budget::Allowance;
 use crate::error::Failure;
-use crate::export::batch::Batch;
+use crate::export::batch::{Batch, Encoded};
 use crate::export::cut;
 
 /// The status of an answer that speaks of each event by itself (`reference/langfuse.md` §2).
@@ -74,6 +76,9 @@ pub struct Shipment {
     left: Option<Failure>,
     /// For the memory that it takes.
     allowance: Allowance,
+    keeping: Keeping,
+    /// Its observations have left, and nobody has kept a copy.
+    is_gone: bool,
     /// What it has cost so far.
     pub stats: SendStats,
 }
@@ -107,10 +112,34 @@ impl Job {
 }
 
 impl Shipment {
-    /// A batch of which nothing has been sent. It is held with this allowance, which shrinks with what is held.
-    pub fn new(batch: Batch, allowance: Allowance) -> Self {
-        let outcomes = vec![Outcome::Undone; batch.len()];
-        Self { batch, whole: None, cut: HashMap::new(), outcomes, left: None, allowance, stats: SendStats::default() }
+    /// A batch of which nothing has been sent. It is held with this allowance, which shrinks with what is held, and passes to the first request
+    /// where no copy is kept of that.
+    pub fn new(batch: Batch, allowance: Allowance, keeping: Keeping) -> Self {
+        let (outcomes, stats) = (vec![Outcome::Undone; batch.len()], SendStats::default());
+        Self { batch, whole: None, cut: HashMap::new(), outcomes, left: None, allowance, keeping, is_gone: false, stats }
+    }
+
+    /// What was to be sent.
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+
+    /// What makes the observations of a job again, if they are gone.
+    pub fn gone(&self, job: &Job) -> Option<Arc<dyn Remake>> {
+        match &self.keeping {
+            Keeping::Nothing(remake) if self.is_gone && !job.run.is_empty() => Some(remake.clone()),
+            _ => None,
+        }
+    }
+
+    /// Holds the observations again, from now on until they are settled. False: these are others.
+    pub fn hold(&mut self, encoded: Encoded, allowance: Allowance) -> bool {
+        if encoded.as_slice().len() != self.batch.spans_len() {
+            return false;
+        }
+        self.batch.take_back(encoded);
+        (self.allowance, self.keeping, self.is_gone) = (allowance, Keeping::default(), false);
+        true
     }
 
     /// The body of a job: the one it went out with before, or what `make` makes of its encoded observations.
@@ -127,9 +156,19 @@ impl Shipment {
         }
         // Nothing else holds them: a body of the whole batch is the only thing that ever takes them, and there is none.
         let body = make(Run::Whole(self.batch.hand_over()), job.api)?;
-        self.allowance.shrink(body.wire.len() as u64);
-        self.whole = Some(body.clone());
-        Ok(body)
+        let held = body.wire.len() as u64;
+        self.allowance.shrink(held);
+        match &mut self.keeping {
+            Keeping::Copy(counted) => {
+                counted.shrink(held);
+                self.whole = Some(body.clone());
+                Ok(body)
+            }
+            Keeping::Nothing(_) => {
+                self.is_gone = true;
+                Ok(body.with(std::mem::take(&mut self.allowance)))
+            }
+        }
     }
 
     /// The encoded observations of a job.
@@ -229,7 +268,7 @@ mod tests {
     fn each_observation_of_an_answer_goes_its_own_way() {
         use ObservationResult::{Delivered, EventsOnly, Refused, Retry};
         let (batch, api) = (batch(7), Api::Batch(BatchDialect::of(None)));
-        let mut shipment = Shipment::new(batch, Allowance::default());
+        let mut shipment = Shipment::new(batch, Allowance::default(), Keeping::default());
         let job = Job { run: 1..7, api, attempt: 1, limit: 5, asked: Some(Duration::from_secs(1)), last: LastAttempt::Answered(500) };
         let jobs = shipment.settle_each(&job, &[Delivered, Retry, Retry, Refused(400), EventsOnly, EventsOnly], Some(Api::Otlp));
         let again = Job { run: 2..4, api, attempt: 2, limit: 5, asked: None, last: PER_EVENT };

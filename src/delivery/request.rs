@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::gzip::{self, Gzip};
 use super::ingestion_plan::Api;
+use crate::budget::Allowance;
 use crate::export::batch::Encoded;
 use crate::export::ingestion::{self, Fit, ObservationEvents};
 use crate::export::otlp;
@@ -23,11 +24,31 @@ pub struct Body {
     pub raw_len: usize,
     /// `Content-Encoding`, if any.
     pub encoding: Option<&'static str>,
+    /// Nobody holds them but who sends them.
+    pub leaves: bool,
     /// The events of each observation, by which the batch API answers; empty for OTLP.
     pub events: Vec<ObservationEvents>,
 }
 
+/// Bytes with the right to hold them.
+struct Counted {
+    bytes: Bytes,
+    _allowance: Allowance,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 impl Body {
+    /// The same, which leaves: its bytes are given back with their allowance when the last of them is written.
+    #[must_use]
+    pub fn with(self, allowance: Allowance) -> Self {
+        Self { wire: Bytes::from_owner(Counted { bytes: self.wire, _allowance: allowance }), leaves: true, ..self }
+    }
+
     /// The encoded spans that an OTLP body carries: the last `length` of its bytes before compression.
     pub fn spans(&self, length: usize) -> Option<Encoded> {
         let raw = match self.encoding {
@@ -94,7 +115,7 @@ pub fn body(run: Run<'_>, api: Api, gzip: Option<&mut Gzip>) -> Result<Body, NoB
             }
             let raw_len = request.json.len();
             // The batch endpoint does not undo compression (`reference/langfuse.md` §3).
-            Ok(Body { api, wire: request.json.into(), raw_len, encoding: None, events: request.events })
+            Ok(Body { api, wire: request.json.into(), raw_len, encoding: None, leaves: false, events: request.events })
         }
     }
 }
@@ -108,7 +129,7 @@ fn otlp_body(run: Run<'_>, gzip: Option<&mut Gzip>) -> Body {
         None => (raw, None),
         Some(gzip) => (gzip.pack(&raw, &spare), Some("gzip")),
     };
-    Body { api: Api::Otlp, wire, raw_len, encoding, events: Vec::new() }
+    Body { api: Api::Otlp, wire, raw_len, encoding, leaves: false, events: Vec::new() }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::delivery::call::CallDelivery;
 use crate::delivery::destination::Destination;
 use crate::delivery::failures;
 use crate::delivery::memory::RangeKey;
+use crate::delivery::remake::Keeping;
 use crate::export::batch::{Batch, Source};
 use crate::export::otlp::SpanWriter;
 use crate::export::server_version::ServerVersion;
@@ -116,7 +117,7 @@ pub async fn examine(
     wait: Duration,
 ) -> Check {
     let delivery = CallDelivery::new(destination.clone(), Deadline::of_call(timeout * 2), RangeKey::default(), false);
-    let report = delivery.deliver(canary.batch(), Allowance::default()).await;
+    let report = delivery.deliver(canary.batch(), Allowance::default(), Keeping::default()).await;
     if report.outcomes.first().map(|(_, outcome)| *outcome) != Some(Outcome::Delivered) {
         let failure = report.stop.map(|stop| stop.failure().clone()).or(report.left);
         let (what, fix) = failure.map_or_else(|| refused(destination), failures::asked_by_hand);

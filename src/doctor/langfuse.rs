@@ -161,7 +161,7 @@ fn of_keys(destination: &Destination, outcome: Result<(), Failure>) -> Check {
 
 async fn post_nothing(destination: &Destination, api: Api, timeout: Duration) -> Result<(), Failure> {
     let body = destination.body(Run::Part(&[]), api).map_err(|_| failures::unreadable())?;
-    let (status, verdict, last) = match destination.post(&body, timeout).await {
+    let (status, verdict, last) = match destination.post(body, timeout).await {
         Ok(answer) => (answer.status, verdict(&answer), LastAttempt::Answered(answer.status)),
         Err(reason) => (0, verdict_of_silence(reason), LastAttempt::NoAnswer(reason)),
     };

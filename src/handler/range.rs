@@ -22,6 +22,7 @@ use crate::sls::calls::Shard;
 use crate::sls::client::Logstore;
 use crate::sls::reader::{Range, Reader};
 use crate::work::Work;
+use crate::work::again::Place;
 
 /// A range to be worked off.
 pub(super) struct RangeCall<'e> {
@@ -60,11 +61,14 @@ impl Handler {
 
         let sls_requests = Arc::new(AtomicU64::new(0));
         let range = Range { begin, end: call.event.range.end.clone() };
+        let place =
+            Place { shard: call.shard.clone(), deadline: call.deadline, requests: sls_requests.clone(), copies: self.copies.clone() };
         let reader = Reader::new(call.shard, range, self.pages.for_call(), call.deadline, sls_requests.clone());
         let deliveries = self.deliveries(call.deadline, &key, gives_up);
         let done = Done { origin: &mut origin, report: &mut *report, letters: &mut letters };
         let settlement = Settlement::new(done, &call.judge.selection.routes);
-        let work = Work::new(settlement, call.judge, deliveries, self.batches.for_call(), self.sls.spare()).at_pace(call.along.pace);
+        let work = Work::new(settlement, call.judge, deliveries, self.batches.for_call(), self.sls.spare());
+        let work = work.at_pace(call.along.pace).back_to(Some(place));
         let ended = in_time(call.deadline, work.run(call.along.feed(reader))).await;
 
         report.sls_requests = sls_requests.load(Relaxed) + letters.requests;

@@ -1,11 +1,12 @@
 //! How many requests of a call to one destination may wait for their answers at the same time. Pure.
 
-/// Before the first answer. Where all of them fail, these are what a destination in trouble has to bear of one call.
-const FIRST: usize = 12;
+/// Before the first answer of a destination of which nothing is known, or that stopped taking them. Where all of them fail, these are what a
+/// destination in trouble has to bear of one call.
+const FIRST: usize = 16;
 
-/// However many were taken. A whole core makes a request of text that compresses well in two milliseconds, so with this many an answer that
-/// takes fifty keeps it waiting for nothing. What they hold in memory is bounded by the budget.
-const MOST: usize = 24;
+/// However many were taken. A whole core makes a request in a millisecond and a half to six, so with this many an answer that takes fifty keeps
+/// it waiting for next to nothing. What they hold in memory is bounded by the budget.
+const MOST: usize = 32;
 
 /// How a batch ended, as far as this is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +24,17 @@ pub struct Window {
     on_the_way: usize,
 }
 
-impl Default for Window {
-    fn default() -> Self {
-        Self { width: FIRST, on_the_way: 0 }
-    }
-}
-
 impl Window {
+    /// One for a destination that kept up with so many in an earlier call, if there was one.
+    pub fn of(kept_up: usize) -> Self {
+        Self { width: kept_up.clamp(FIRST, MOST), on_the_way: 0 }
+    }
+
+    /// With how many the destination keeps up.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     /// True if one more must wait.
     pub fn is_full(&self) -> bool {
         self.on_the_way >= self.width
@@ -43,9 +48,10 @@ impl Window {
     /// A batch is settled.
     pub fn settle(&mut self, ended: Ended) {
         self.on_the_way = self.on_the_way.saturating_sub(1);
-        if ended == Ended::Taken {
-            self.width = MOST.min(self.width + 1);
-        }
+        self.width = match ended {
+            Ended::Taken => MOST.min(self.width + 1),
+            Ended::Stopped => FIRST,
+        };
     }
 }
 
@@ -62,7 +68,7 @@ mod tests {
 
     #[test]
     fn every_batch_that_is_taken_makes_room_for_one_more_up_to_the_most() {
-        let mut window = Window::default();
+        let mut window = Window::of(0);
         for width in (FIRST..=MOST).chain([MOST; 3]) {
             assert_eq!(fill(&mut window), width);
             window.settle(Ended::Taken);
@@ -70,11 +76,19 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_stopped_makes_room_for_itself_alone() {
-        let mut window = Window::default();
-        for _ in 0..3 {
-            assert_eq!(fill(&mut window), FIRST);
+    fn one_that_is_stopped_closes_it_to_what_a_destination_in_trouble_can_bear() {
+        for kept_up in [0, MOST] {
+            let mut window = Window::of(kept_up);
             window.settle(Ended::Stopped);
+            for _ in 0..3 {
+                assert_eq!(fill(&mut window), FIRST);
+                window.settle(Ended::Stopped);
+            }
         }
+    }
+
+    #[test]
+    fn it_begins_as_wide_as_it_was_before_within_its_bounds() {
+        assert_eq!([0, FIRST + 1, usize::MAX].map(|kept_up| fill(&mut Window::of(kept_up))), [FIRST, FIRST + 1, MOST]);
     }
 }

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails; helper functions of tests are not seen as tests by clippy"
 )]
 
+mod again;
 mod backfill;
 mod calls;
 mod cli;

@@ -8,6 +8,7 @@ use sls_to_langfuse::convert::Converter;
 use sls_to_langfuse::delivery::gzip::Gzip;
 use sls_to_langfuse::delivery::ingestion_plan::Api;
 use sls_to_langfuse::delivery::job::{Job, Shipment};
+use sls_to_langfuse::delivery::remake::Keeping;
 use sls_to_langfuse::delivery::request;
 use sls_to_langfuse::export::batch::{Batch, MAX_REQUEST_BYTES, MAX_REQUEST_OBSERVATIONS, Source};
 use sls_to_langfuse::export::otlp;
@@ -61,7 +62,7 @@ proptest! {
     fn halving_until_it_fits_covers_every_observation_once_and_in_order(
         sizes in proptest::collection::vec(0..400usize, 0..200), limit in 1..3000usize,
     ) {
-        let (mut shipment, mut gzip) = (Shipment::new(batch(&sizes), Allowance::default()), Gzip::default());
+        let (mut shipment, mut gzip) = (Shipment::new(batch(&sizes), Allowance::default(), Keeping::default()), Gzip::default());
         let (mut jobs, mut sent) = (VecDeque::from([Job::first(0..sizes.len(), Api::Otlp)]), Vec::new());
         while let Some(job) = jobs.pop_front() {
             let expected: Vec<u8> = job.run.clone().flat_map(|index| vec![index as u8; sizes[index]]).collect();

@@ -35,7 +35,7 @@ impl Watcher for Progress {
     }
 
     fn trouble(&mut self, told: &Told) {
-        let failure = Failure { hint: hint(&told.failure), ..told.failure.clone() };
+        let failure = Failure { comfort: None, hint: hint(&told.failure), ..told.failure.clone() };
         let next = if let Next::Again(_) = told.next { Next::Again(Duration::ZERO) } else { told.next };
         let telling = Some((failure.error_type, next, self.groups_done));
         if std::mem::replace(&mut self.told, telling) == telling {

@@ -31,7 +31,7 @@ impl Watch for Progress {
     }
 
     fn trouble(&mut self, place: &LogPlace, failure: &Failure) {
-        let failure = Failure { hint: hint(failure), ..failure.clone() };
+        let failure = Failure { comfort: None, hint: hint(failure), ..failure.clone() };
         self.bar.tell(&format!("{}/{}: {}", place.project, place.logstore, with_hint(&failure)));
     }
 }

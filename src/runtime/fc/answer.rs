@@ -32,7 +32,7 @@ pub fn of(handled: &Handled, json: String) -> Response<Full<Bytes>> {
         error_type: failure.error_type,
         error_message: &failure.message,
         stage: failure.stage,
-        hint: &failure.hint,
+        hint: &failure.advice(),
         request_id: &report.request_id,
         report,
     };

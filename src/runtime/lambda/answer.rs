@@ -24,7 +24,7 @@ impl fmt::Debug for InvocationError {
 
 impl From<InvocationError> for Diagnostic {
     fn from(InvocationError(failure): InvocationError) -> Self {
-        Self { error_type: failure.error_type.to_owned(), error_message: format!("{}; {}", failure.message, failure.hint) }
+        Self { error_type: failure.error_type.to_owned(), error_message: format!("{}; {}", failure.message, failure.advice()) }
     }
 }
 

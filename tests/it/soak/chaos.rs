@@ -9,6 +9,9 @@ use sls_to_langfuse::emulator::sls::{Fault as SlsFault, Operation, SlsEmulator};
 
 use super::supply::{REFUSED, STUMBLE};
 
+/// Stands in every row once.
+const ROW: &[u8] = b"langfuse.observation.metadata.request_id";
+
 /// Whether Langfuse may store a request and lose its answer: what nobody can tell from a request that never arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LostAnswers {
@@ -28,16 +31,23 @@ pub struct Chaos {
     /// How long a request or an answer hangs.
     pub hang: Duration,
     struck: Arc<[AtomicU64; 2]>,
+    /// Rows of requests that were stored and whose answers were lost.
+    unanswered: Arc<AtomicU64>,
 }
 
 impl Chaos {
     pub fn new(seed: u64, share: f64, lost_answers: LostAnswers, hang: Duration) -> Self {
-        Self { seed, share, lost_answers, hang, struck: Arc::default() }
+        Self { seed, share, lost_answers, hang, struck: Arc::default(), unanswered: Arc::default() }
     }
 
     /// How many requests to SLS and to Langfuse went wrong by chance.
     pub fn struck(&self) -> [u64; 2] {
         [self.struck[0].load(Relaxed), self.struck[1].load(Relaxed)]
+    }
+
+    /// How many rows were stored of which the function was told nothing: so many it must send again.
+    pub fn unanswered(&self) -> u64 {
+        self.unanswered.load(Relaxed)
     }
 
     /// Lets SLS stumble.
@@ -64,14 +74,17 @@ impl Chaos {
         let whole: u32 = faults.iter().map(|(weight, ..)| weight).sum();
         let random = Arc::new(Mutex::new(fastrand::Rng::with_seed(self.seed ^ 1)));
         let mut left = 1.0;
-        for (weight, fault, _) in faults {
+        for (weight, fault, stores) in faults {
             // Of the requests that no earlier entry took.
             let chance = self.share * f64::from(weight) / f64::from(whole) / left;
             left *= 1.0 - chance;
-            let (random, struck) = (random.clone(), self.struck.clone());
-            let strikes = When::new(move |_| {
+            let (random, struck, unanswered) = (random.clone(), self.struck.clone(), self.unanswered.clone());
+            let strikes = When::new(move |incoming| {
                 let strikes = random.lock().unwrap().f64() < chance;
                 struck[1].fetch_add(u64::from(strikes), Relaxed);
+                if strikes && stores {
+                    unanswered.fetch_add(memchr::memmem::find_iter(incoming.decoded(), ROW).count() as u64, Relaxed);
+                }
                 strikes
             });
             langfuse.refuse_when(When::ingest().and(strikes), fault);

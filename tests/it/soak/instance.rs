@@ -32,13 +32,14 @@ impl Instance {
         }
     }
 
-    /// One call. `None`: the process died before it answered.
-    pub async fn call(&self, event: &str, timeout: u32) -> Option<Answer> {
+    /// One call, and the number of the process that got it. No answer: the process died before it answered.
+    pub async fn call(&self, event: &str, timeout: u32) -> (u64, Option<Answer>) {
         let function = self.function.read().await;
+        let number = self.kills.load(Relaxed);
         let began = Instant::now();
         let answer = function.try_call(event, &[("x-fc-function-timeout", &timeout.to_string())]).await.ok();
         self.busy_ms.fetch_add(began.elapsed().as_millis() as u64, Relaxed);
-        answer
+        (number, answer)
     }
 
     /// Kills the process in whatever it is doing, and starts another.
@@ -49,6 +50,7 @@ impl Instance {
         let mut function = self.function.write().await;
         *function = started(&self.settings).await;
         self.pid.store(function.pid().into(), Relaxed);
+        // Before the lock is let go: the next call belongs to the next process.
         self.kills.fetch_add(1, Relaxed);
     }
 

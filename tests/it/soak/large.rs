@@ -35,7 +35,7 @@ impl World {
     }
 
     async fn call(&self, begin: u64, end: u64) -> Answer {
-        let answer = self.instance.call(&event(0, SEED + begin, SEED + end).to_string(), 3600).await.unwrap();
+        let answer = self.instance.call(&event(0, SEED + begin, SEED + end).to_string(), 3600).await.1.unwrap();
         answer.assert_balanced();
         answer
     }

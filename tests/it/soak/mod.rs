@@ -56,6 +56,8 @@ struct Plan {
 struct Figures {
     sums: Sums,
     tally: Tally,
+    /// Rows that were stored of which the function was told nothing.
+    unanswered: u64,
     peak_mb: u64,
 }
 
@@ -107,7 +109,8 @@ impl Plan {
         let letters = ledger::letters(&sls.put_groups(PROJECT, DEAD_LETTERS));
         let sums = ledger.settle(&supply, &letters);
         let peak_mb = instance.peak_mb().await;
-        let figures = Figures { sums, tally: trigger.tally.into_inner().unwrap(), peak_mb };
+        let unanswered = self.chaos.unanswered();
+        let figures = Figures { sums, tally: trigger.tally.into_inner().unwrap(), unanswered, peak_mb };
         self.print(&figures, &instance, began.elapsed());
         ledger.missing(&supply, &letters).iter().for_each(|missing| println!("  missing    {missing}"));
         assert!(langfuse.lost().is_empty());
@@ -115,7 +118,7 @@ impl Plan {
     }
 
     fn print(&self, figures: &Figures, instance: &Instance, took: Duration) {
-        let Figures { sums, tally, peak_mb } = figures;
+        let Figures { sums, tally, unanswered, peak_mb } = figures;
         let [sls_faults, faults] = self.chaos.struck();
         let share = |rows: u64| 100.0 * rows as f64 / sums.delivered.max(1) as f64;
         let repeated = sums.repeated.saturating_sub(tally.sent_again);
@@ -130,6 +133,10 @@ impl Plan {
             share(sums.repeated),
             tally.sent_again,
             share(repeated)
+        );
+        println!(
+            "  explained  {unanswered} rows by lost answers, {} by kills, {} by calls whose time ran out, {} by old ranges, at most",
+            tally.killed, tally.cut_off, tally.proven
         );
         println!(
             "  calls      {} ({} failed, {} of them died, {} came twice), {:.1} function seconds, {} kills, {:?}",
@@ -155,6 +162,14 @@ impl Figures {
         assert_eq!((missing, wrong, differing), (0, 0, 0), "{:?}", self.sums);
         assert_eq!(offered, delivered + skipped + dead_letters);
         assert!(self.peak_mb < MEMORY_MB, "{} MB", self.peak_mb);
+        let (repeated, explained) = (self.repeated(), self.explained());
+        assert!(repeated <= explained, "{repeated} rows came again, and the run explains {explained} of them");
+    }
+
+    /// Rows that may have come more than once by what befell this very run: each of these causes leaves the function without knowledge of what
+    /// was stored.
+    fn explained(&self) -> u64 {
+        self.unanswered + self.tally.killed + self.tally.cut_off + self.tally.proven
     }
 
     /// Rows that came more than once although nobody asked for their range twice.
@@ -227,16 +242,13 @@ fn records() -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "minutes: make soak"]
-async fn two_hundred_thousand_records_arrive_and_less_than_one_row_in_a_hundred_comes_again() {
+async fn two_hundred_thousand_records_arrive_and_no_row_comes_again_but_for_a_lost_answer() {
     let mut plan = Plan::new("without kills", seed(), records(), RECORDS_PER_RANGE);
     plan.stumbles = records().div_ceil(100_000);
     plan.habits.ageing = Ageing::Hours;
     // Time-outs are a fault of the run, not of the machine that it runs on.
     (plan.patience, plan.chaos.hang, plan.habits.timeouts) = ("5", Duration::from_secs(8), [10, 60, 60]);
-    let figures = plan.run().await;
-    figures.assert_kept_promises();
-    let (repeated, delivered) = (figures.repeated(), figures.sums.delivered);
-    assert!(repeated * 100 < delivered, "{repeated} of {delivered} rows came again");
+    plan.run().await.assert_kept_promises();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -66,6 +66,12 @@ pub struct Tally {
     pub resumed: u64,
     /// Rows that calls for ranges brought that had been asked for already.
     pub sent_again: u64,
+    /// Records of calls that died with their process, and of those that went on in another process than the attempt before them.
+    pub killed: u64,
+    /// Records of calls whose time ran out with requests on their way.
+    pub cut_off: u64,
+    /// Records of calls for old ranges, which send some again to see something accepted.
+    pub proven: u64,
 }
 
 pub struct Trigger<'r> {
@@ -90,39 +96,51 @@ impl Trigger<'_> {
     async fn deliver(&self, shard: u32, begin: u64, total: u64, random: &mut fastrand::Rng) -> u64 {
         let twice = random.f64() < self.habits.twice;
         let at_once = random.bool();
+        let mut process = None;
         for attempt in 0..STUCK_AFTER {
             // Every few failures the next interval comes, and with it more data.
             let intervals = if self.habits.reading == Reading::NextInterval { 1 + attempt / (RETRIES + 1) } else { 1 };
             let range = begin..(begin + self.habits.interval * intervals as u64).min(total);
             let call = self.call(shard, range.clone(), attempt, random.choice(self.habits.timeouts).unwrap_or(60));
-            let done = match twice && at_once && attempt == 0 {
+            let (number, done) = match twice && at_once && attempt == 0 {
                 true => {
                     let (done, again) = tokio::join!(call, self.call(shard, range.clone(), attempt, 60));
-                    self.count_again(again.as_ref());
+                    self.count_again(again.1.as_ref());
                     done
                 }
                 false => call.await,
             };
+            if process.replace(number).is_some_and(|before| before != number) {
+                self.tally.lock().unwrap().killed += self.records(shard, range.clone());
+            }
             if done.is_none_or(|answer| answer.status != 200) {
                 continue;
             }
             if twice && !at_once {
                 let again = self.call(shard, range.clone(), attempt, 60).await;
-                self.count_again(again.as_ref());
+                self.count_again(again.1.as_ref());
             }
             return range.end;
         }
         panic!("shard {shard} is stuck at group {begin}: {:?}", self.tally.lock().unwrap());
     }
 
-    async fn call(&self, shard: u32, range: Range<u64>, attempt: usize, timeout: u32) -> Option<Answer> {
+    async fn call(&self, shard: u32, range: Range<u64>, attempt: usize, timeout: u32) -> (u64, Option<Answer>) {
         let mut event = event(shard, SEED + range.start, SEED + range.end);
-        if self.habits.ageing == Ageing::Hours && attempt >= OLD_AFTER {
+        let is_old = self.habits.ageing == Ageing::Hours && attempt >= OLD_AFTER;
+        if is_old {
             event["cursorTime"] = json!(event["cursorTime"].as_i64().unwrap() - 7 * 3600);
         }
-        let answer = self.instance.call(&event.to_string(), timeout).await;
+        let (process, answer) = self.instance.call(&event.to_string(), timeout).await;
+        if is_old {
+            self.tally.lock().unwrap().proven += self.records(shard, range.clone());
+        }
         self.check(shard, range, answer.as_ref());
-        answer
+        (process, answer)
+    }
+
+    fn records(&self, shard: u32, range: Range<u64>) -> u64 {
+        self.supply.expected(shard, range).get("arrives").copied().unwrap_or_default()
     }
 
     /// Every answer must add up, and a success must say exactly what was in the range.
@@ -131,6 +149,7 @@ impl Trigger<'_> {
         tally.calls += 1;
         let Some(answer) = answer else {
             (tally.died, tally.failed) = (tally.died + 1, tally.failed + 1);
+            tally.killed += self.records(shard, range);
             return;
         };
         answer.assert_balanced();
@@ -140,7 +159,9 @@ impl Trigger<'_> {
         tally.resumed += answer.count("resumed");
         if answer.status != 200 {
             tally.failed += 1;
-            *tally.failures.entry(answer.failure().0.to_owned()).or_default() += 1;
+            let error_type = answer.failure().0;
+            *tally.failures.entry(error_type.to_owned()).or_default() += 1;
+            tally.cut_off += if error_type == "out_of_time" { self.records(shard, range) } else { 0 };
             return;
         }
         let expected = self.supply.expected(shard, range);
