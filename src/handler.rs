@@ -66,6 +66,10 @@ const COPY_BYTES: u64 = 4 * 1024 * 1024;
 /// each takes some five megabytes with its pages, its batch and a request.
 const CALLS_AT_WORK: usize = 3;
 
+/// How much time must be left to a call that had to wait for its turn. With less, all it could do is to begin a request, and to blame whom that
+/// went to.
+const LEAST_WORK: Duration = Duration::from_millis(100);
+
 /// What the operator decides about calls.
 #[derive(Clone, Debug)]
 pub struct HandlerSettings {
@@ -174,7 +178,9 @@ impl Handler {
             let turn = self.turns.acquire().await.ok();
             (turn, self.batches.set_aside(CALL_BYTES).await)
         };
-        tokio::time::timeout_at(deadline.instant(), waiting).await.map_err(out_of_time)
+        // A free turn is taken at once, however little time there is.
+        let until = deadline.instant().checked_sub(LEAST_WORK).unwrap_or_else(|| deadline.instant());
+        tokio::time::timeout_at(until, waiting).await.map_err(out_of_time)
     }
 
     /// The rules of the process, narrowed by the filter of the call if it has one.

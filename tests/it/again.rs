@@ -28,7 +28,11 @@ fn groups() -> Vec<wire::LogGroup> {
 
 /// A world in which the first requests wait for their answers until the gate is opened.
 async fn world() -> (World, Gate) {
-    let world = World::of(groups(), &[("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).await;
+    world_of(groups()).await
+}
+
+async fn world_of(groups: Vec<wire::LogGroup>) -> (World, Gate) {
+    let world = World::of(groups, &[("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).await;
     let gate = Gate::shut();
     (world, gate)
 }
@@ -40,18 +44,23 @@ fn befall(world: &World, gate: &Gate, odd: When, times: usize, fault: Fault) {
 }
 
 async fn invoke(world: &World) -> Answer {
-    let answer = world.function.invoke(&event(0, SEED, SEED + (RECORDS / PER_GROUP) as u64)).await;
+    invoke_for(world, RECORDS / PER_GROUP).await
+}
+
+async fn invoke_for(world: &World, groups: usize) -> Answer {
+    let answer = world.function.invoke(&event(0, SEED, SEED + groups as u64)).await;
     answer.assert_balanced();
     answer
 }
 
 /// A call whose held requests are answered once the odd one has been posted so often.
 async fn invoke_until(world: &World, gate: &Gate, odd: usize) -> Answer {
-    let opened = async {
-        until(|| posts_of_the_odd_one(world).len() >= odd).await;
-        gate.open();
-    };
-    tokio::join!(invoke(world), opened).0
+    tokio::join!(invoke(world), opened(world, gate, odd)).0
+}
+
+async fn opened(world: &World, gate: &Gate, odd: usize) {
+    until(|| posts_of_the_odd_one(world).len() >= odd).await;
+    gate.open();
 }
 
 fn posts_of_the_odd_one(world: &World) -> Vec<bytes::Bytes> {
@@ -80,6 +89,21 @@ async fn what_fails_once_is_pulled_again_and_sent_as_it_was() {
     assert!(posts[0] == posts[1]);
     assert_eq!(arrived(&world.langfuse), request_ids(0..RECORDS));
     assert!(world.langfuse.duplicates().is_empty());
+}
+
+/// Such a group comes in parts, which begin elsewhere when it is pulled again; the tag that says when it was received stands in the last one.
+#[tokio::test]
+async fn what_fails_once_out_of_one_large_group_is_pulled_again_too() {
+    let records = groups().into_iter().flat_map(|group| group.logs).collect();
+    let (world, gate) = world_of(vec![group(records)]).await;
+    befall(&world, &gate, When::text(ODD_TEXT), 1, Fault::status(500));
+    let answer = tokio::join!(invoke_for(&world, 1), opened(&world, &gate, 2)).0;
+    answer.assert_success();
+    assert_eq!([answer.count("shipLines"), answer.count("retries")], [RECORDS as u64, 1]);
+    let posts = posts_of_the_odd_one(&world);
+    assert_eq!(posts.len(), 2);
+    assert!(posts[0] == posts[1]);
+    assert_eq!(arrived(&world.langfuse), request_ids(0..RECORDS));
 }
 
 #[tokio::test]
