@@ -86,7 +86,7 @@ bench: ## What the work costs beside a floor; fails above the bounds that are pr
 	@cargo bench --locked --no-default-features --bench compressor --bench masking --bench records
 
 .PHONY: cost
-cost: ## What the deployable costs as a process: PART=starts|memory|records|latency|quota for one; quota needs root; PART=python beside Python
+cost: ## What the deployable costs as a process: PART=starts|memory|groups|records|latency|quota for one; quota needs root; PART=python beside Python
 	$(if $(filter python,$(PART)),@benches/python/prepare)
 	cargo build --locked --release --no-default-features --bin bootstrap --target-dir target/package/build
 	cargo bench --locked --bench process -- target/package/build/release/bootstrap $(PART)

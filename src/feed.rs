@@ -134,17 +134,22 @@ impl Piece {
     /// Its records, in order.
     pub fn records(&self) -> Records<'_> {
         match self {
-            Self::Page(page) => Box::new(page.groups().flat_map(|(group, view)| of_group(group, view))),
+            Self::Page(page) => {
+                let first = |index| if index == 0 { page.first_record() } else { 0 };
+                Box::new(page.groups().enumerate().flat_map(move |(index, (group, view))| of_group(group, first(index), view)))
+            }
             Self::Parcel(parcel, _) => Box::new(of_parcel(parcel)),
             Self::Lost(_) => Box::new(std::iter::empty()),
         }
     }
 }
 
-/// The records of a log group with their positions; `None` stands for one that is damaged.
-pub fn of_group(group: Option<u64>, view: GroupView<'_>) -> impl Iterator<Item = (Position, Option<LogRecord<'_>>)> {
+/// The records of a log group, or of the rest of one that begins with the record of the index `first`, with their positions; `None` stands for
+/// one that is damaged.
+pub fn of_group(group: Option<u64>, first: u32, view: GroupView<'_>) -> impl Iterator<Item = (Position, Option<LogRecord<'_>>)> {
     let received = view.received();
-    numbered(view.records().map(Result::ok)).map(move |(index, record)| (Position { group, index, received }, record))
+    let position = move |index: u32| Position { group, index: index.saturating_add(first), received };
+    numbered(view.records().map(Result::ok)).map(move |(index, record)| (position(index), record))
 }
 
 fn of_parcel(parcel: &Parcel) -> impl Iterator<Item = (Position, Option<LogRecord<'_>>)> {

@@ -34,6 +34,7 @@ use crate::select::Selection;
 use crate::sls::calls::Shard;
 use crate::sls::client::SlsClient;
 use crate::sls::endpoint::EndpointSettings;
+use crate::sls::reader::PAGE_ROOM;
 use crate::sls::signing::SignatureSettings;
 use crate::sls::unix_seconds;
 use crate::trace::settings::TraceSettings;
@@ -44,9 +45,9 @@ use range::RangeCall;
 pub use reach::Access;
 use slice::Along;
 
-/// Decoded pages that all calls together may hold beyond one each. Bytes. The next one of one call, which may be a little larger than it
-/// should be: while it is pulled for one call the others convert theirs.
-const SHARED_PAGE_BYTES: u64 = 5 * 256 * 1024;
+/// Decoded pages, and parts of larger ones, that all calls together may hold beyond one each. Bytes. The next one of one call: while it is pulled
+/// for one the others convert theirs.
+const SHARED_PAGE_BYTES: u64 = PAGE_ROOM;
 
 /// What all calls together may take beyond what each brings itself: requests on their way beyond one each, by [`CallDelivery::weight`], and
 /// [`CALL_BYTES`] for each call at work. Bytes. Eight more requests of one alone then leave at the same time or are kept, as they are before
@@ -287,6 +288,22 @@ mod tests {
             }
         }
         requests.len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_at_once_hold_one_page_or_part_of_one_each_and_one_more_between_them() {
+        let mut counts = Vec::new();
+        for calls in 1..=CALLS_AT_WORK {
+            let pages = ByteBudget::new(SHARED_PAGE_BYTES);
+            let mut held = Vec::new();
+            for budget in std::iter::repeat_with(|| pages.for_call()).take(calls) {
+                while let Ok(page) = tokio::time::timeout(Duration::from_secs(1), budget.take(PAGE_ROOM)).await {
+                    held.push(page);
+                }
+            }
+            counts.push(held.len());
+        }
+        assert_eq!(counts, [2, 3, 4]);
     }
 
     #[tokio::test(start_paused = true)]

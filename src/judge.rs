@@ -98,7 +98,7 @@ impl<'s> Judge<'s> {
     {
         let sampling = &self.selection.sampling;
         let session = if sampling.by == SampleBy::Session { self.session(record, call) } else { None };
-        sampling.decide(rate, observation, session.as_deref(), is_denied(call) || is_limited(call))
+        sampling.decide(rate, observation, session.as_deref(), || is_denied(call) || is_limited(call))
     }
 
     /// The session, also of a call that joins somebody's trace and therefore carries none.

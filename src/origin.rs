@@ -21,6 +21,14 @@ pub struct Position {
     pub received: Option<u32>,
 }
 
+impl Position {
+    /// True if both name the same record. Of a large group only the part that has the tag knows when it was received, and where parts begin
+    /// depends on where the page does.
+    pub fn is_same_record(self, other: Self) -> bool {
+        (self.group, self.index) == (other.group, other.index)
+    }
+}
+
 /// How a record was settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {

@@ -60,8 +60,12 @@ pub struct Progress {
 #[derive(Debug)]
 struct PageCounts {
     groups: Range<u64>,
-    /// How many records it has, once all of them have been begun.
-    lines: Option<u64>,
+    /// How many of its records have been begun.
+    lines: u64,
+    /// No other part of it follows.
+    ends: bool,
+    /// All of its records have been begun.
+    is_whole: bool,
     counts: Counts,
 }
 
@@ -102,19 +106,24 @@ impl Progress {
     pub fn read(&mut self, piece: &Piece) {
         let Piece::Page(page) = piece else { return };
         match page.numbers() {
-            Some(groups) => self.begin(groups),
+            Some(groups) => self.begin(groups, page.begins(), page.ends()),
             None => self.unnumbered = true,
         }
     }
 
-    fn begin(&mut self, groups: Range<u64>) {
-        self.pages.push_back(PageCounts { groups, lines: None, counts: Counts::default() });
+    /// A page that comes in parts is one page: a group may lie in several of them, and is settled when all of it is.
+    fn begin(&mut self, groups: Range<u64>, begins: bool, ends: bool) {
+        match self.pages.back_mut().filter(|page| !begins && !page.ends) {
+            Some(page) => (page.groups.end, page.ends) = (page.groups.end.max(groups.end), ends),
+            None => self.pages.push_back(PageCounts { groups, lines: 0, ends, is_whole: false, counts: Counts::default() }),
+        }
     }
 
-    /// The page that was read last had so many records.
+    /// The page, or part of one, that was read last had so many records.
     pub fn converted(&mut self, lines: u64) {
         if let Some(page) = self.pages.back_mut() {
-            page.lines = Some(lines);
+            page.lines += lines;
+            page.is_whole = page.ends;
         }
     }
 
@@ -130,7 +139,7 @@ impl Progress {
     /// Nothing about the records that are settled so far is only in memory: the next attempt may rely on it. Returns the first log group
     /// that it would read.
     pub fn checkpoint(&mut self) -> Option<u64> {
-        while self.pages.front().is_some_and(|page| !self.unnumbered && page.lines == Some(page.counts.lines)) {
+        while self.pages.front().is_some_and(|page| !self.unnumbered && page.is_whole && page.lines == page.counts.lines) {
             let Some(page) = self.pages.pop_front() else { break };
             let settled = &mut self.reached.settled;
             if page.counts.shipped > 0 {
@@ -159,7 +168,7 @@ mod tests {
     /// A page of groups with one record each.
     fn page(progress: &mut Progress, groups: Range<u64>) {
         let lines = groups.end - groups.start;
-        progress.begin(groups);
+        progress.begin(groups, true, true);
         progress.converted(lines);
     }
 
@@ -190,13 +199,31 @@ mod tests {
     #[test]
     fn a_page_that_is_still_being_converted_is_not_settled() {
         let mut progress = Progress::default();
-        progress.begin(10..12);
+        progress.begin(10..12, true, true);
         settle(&mut progress, 10..12, DELIVERED);
         assert_eq!(progress.checkpoint(), None);
         progress.converted(3);
         assert_eq!(progress.checkpoint(), None);
         progress.settled(Some(11), DELIVERED);
         assert_eq!(progress.checkpoint(), Some(12));
+    }
+
+    #[test]
+    fn a_page_in_parts_is_settled_when_all_of_it_is() {
+        let mut progress = Progress::default();
+        let mut part = |groups: Range<u64>, [begins, ends]: [bool; 2], settled: &[u64]| {
+            progress.begin(groups, begins, ends);
+            settled.iter().for_each(|group| progress.settled(Some(*group), DELIVERED));
+            progress.checkpoint();
+            progress.converted(settled.len() as u64);
+            progress.checkpoint()
+        };
+        assert_eq!(part(10..12, [true, false], &[10, 11, 11]), None);
+        assert_eq!(part(11..12, [false, false], &[11]), None);
+        assert_eq!(part(11..14, [false, true], &[11, 12, 13]), Some(14));
+        assert_eq!(part(14..15, [true, true], &[14]), Some(15));
+        assert_eq!(progress.saved().settled.counts, counts(8, 0));
+        assert_eq!(progress.saved().proof, Mark { group: Some(14), counts: counts(7, 0) });
     }
 
     #[test]

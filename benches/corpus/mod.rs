@@ -71,6 +71,12 @@ pub fn groups(texts: Texts, records: usize, seed: u64) -> Vec<LogGroup> {
     full.chain([records % RECORDS_PER_GROUP].into_iter().filter(|rest| *rest > 0)).map(|size| writer.group(size)).collect()
 }
 
+/// Groups of so many records each.
+pub fn groups_of(texts: Texts, records: &[usize], seed: u64) -> Vec<LogGroup> {
+    let mut writer = Writer { random: fastrand::Rng::with_seed(seed), texts };
+    records.iter().map(|size| writer.group(*size)).collect()
+}
+
 /// Groups as one decoded page.
 pub fn page(groups: &[LogGroup]) -> Vec<u8> {
     let mut page = Vec::new();

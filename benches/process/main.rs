@@ -1,5 +1,5 @@
 //! What the deployable costs as a whole process: start, memory, time of a processor for each record, latency, and what it does on a slice of
-//! a core. `make cost`; `make cost PART=memory` for one of them.
+//! a core. `make cost`; `make cost PART=memory` for one of them, `make cost PART=groups` for what of it has large log groups.
 //!
 //! Both services stand beside it in this process. Times of a processor are those of the kernel for the function's own threads, so that what
 //! else runs on the machine adds to the spread and not to the figures.
@@ -35,6 +35,7 @@ async fn main() -> anyhow::Result<()> {
         match part.as_str() {
             "starts" => starts::run(&program).await?,
             "memory" => memory::run(&program).await?,
+            "groups" => memory::large_groups(&program).await?,
             "records" => records::run(&program).await?,
             "latency" => latency::run(&program).await?,
             "quota" => quota::run(&program).await?,

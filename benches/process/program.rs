@@ -78,6 +78,11 @@ impl Program {
     /// One call for so many records from there on, and the report that it ends with.
     pub async fn call(&self, first: u64, records: u64) -> anyhow::Result<Value> {
         let groups = records.div_ceil(RECORDS_PER_GROUP as u64);
+        self.call_groups(first, groups, groups * RECORDS_PER_GROUP as u64).await
+    }
+
+    /// One call for so many groups from there on, with so many records, and the report that it ends with.
+    pub async fn call_groups(&self, first: u64, groups: u64, records: u64) -> anyhow::Result<Value> {
         let cursor = |number: u64| Cursor::from_number(number).text().to_owned();
         let event = json!({
             "parameter": {},
@@ -96,7 +101,7 @@ impl Program {
         ];
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         let report: Value = serde_json::from_slice(&request.send().await?.bytes().await?)?;
-        ensure!(report["shipLines"] == json!(groups * RECORDS_PER_GROUP as u64), "not everything was delivered: {report}");
+        ensure!(report["shipLines"] == json!(records), "not everything was delivered: {report}");
         Ok(report)
     }
 

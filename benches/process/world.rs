@@ -15,7 +15,7 @@ use sls_to_langfuse::emulator::server::{Answer, Reply, Server};
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::wire::LogGroup;
 
-use super::corpus::{self, Texts};
+use super::corpus::{self, RECORDS_PER_GROUP, Texts};
 
 /// The number of the first group of the shard.
 pub const FIRST: u64 = 1_000_000_000;
@@ -23,10 +23,41 @@ pub const FIRST: u64 = 1_000_000_000;
 /// Groups that differ; behind the last the first comes again.
 const GROUPS: usize = 200;
 
+/// The records of each of the groups that differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Groups {
+    /// About what a collector writes.
+    Usual,
+    /// 4 to 6 MB.
+    Large,
+    /// 10 MB, which is the most that SLS takes.
+    Largest,
+}
+
+impl Groups {
+    /// As it is told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Usual => "groups of 45 KB",
+            Self::Large => "groups of 4 to 6 MB",
+            Self::Largest => "groups of 10 MB",
+        }
+    }
+
+    fn records(self) -> Vec<usize> {
+        match self {
+            Self::Usual => vec![RECORDS_PER_GROUP; GROUPS],
+            Self::Large => (0..16).map(|at| 900 + at * 7 % 16 * 28).collect(),
+            Self::Largest => vec![2220; 8],
+        }
+    }
+}
+
 /// A shard, a Langfuse, and where they listen.
 pub struct World {
     sls: Server,
     langfuse: Server,
+    records: Vec<usize>,
     /// What Langfuse got.
     pub sink: Arc<Sink>,
 }
@@ -34,13 +65,35 @@ pub struct World {
 impl World {
     /// A world whose texts are such, and whose Langfuse takes so long for each request.
     pub async fn start(texts: Texts, delay: Duration) -> std::io::Result<Self> {
-        let groups = corpus::groups(texts, GROUPS * corpus::RECORDS_PER_GROUP, 7);
+        Self::of(texts, Groups::Usual, delay).await
+    }
+
+    /// One with such groups.
+    pub async fn of(texts: Texts, groups: Groups, delay: Duration) -> std::io::Result<Self> {
+        let records = groups.records();
+        let groups = corpus::groups_of(texts, &records, 7);
         let sink = Arc::new(Sink { delay, ..Sink::default() });
         Ok(Self {
             sls: Server::start(0, Arc::new(Shard { groups, pages: Mutex::default() })).await?,
             langfuse: Server::start(0, sink.clone()).await?,
+            records,
             sink,
         })
+    }
+
+    /// How many of its groups have at least so many records, all from the first on, and how many those are.
+    pub fn groups_for(&self, records: u64) -> (u64, u64) {
+        let mut sizes = self.records.iter().cycle().map(|size| *size as u64);
+        let mut found = (0, 0);
+        while found.1 < records {
+            found = (found.0 + 1, found.1 + sizes.next().unwrap_or(records));
+        }
+        found
+    }
+
+    /// How many groups differ: behind them the first comes again.
+    pub fn different(&self) -> u64 {
+        self.records.len() as u64
     }
 
     /// Where SLS and Langfuse listen.

@@ -23,6 +23,9 @@ pub enum Texture {
     Well,
     /// Hardly: words that never come again, as of codes, keys and measurements.
     Badly,
+    /// To a tenth: the same phrases in any order, in short calls, refusals and lines of tool servers, so that what a record costs whatever its
+    /// size weighs most.
+    Alike,
 }
 
 /// A page as it comes over the wire.
@@ -84,16 +87,39 @@ impl Gateway {
     /// embedding or was refused.
     fn record(&mut self) -> Log {
         self.made += 1;
+        let call = if self.texture == Texture::Alike { self.short_call() } else { self.call() };
+        let contents = self.fields(&call).into_iter().map(|(key, value)| Content { key: key.into(), value: value.into_bytes() });
+        Log { time: FIRST_SECOND + self.made / 10, contents: contents.collect(), time_ns: None }
+    }
+
+    fn call(&mut self) -> Call {
         let (made, kind) = (self.made, self.made % 10);
-        let call = match kind {
+        match kind {
             0 if made % 20 == 0 => Call { path: "/v1/embeddings", code: "200", details: "via_upstream", ai_log: self.embedding() },
             0 => Call { path: "/v1/chat/completions", code: "429", details: "via_upstream", ai_log: self.refused() },
             3 => Call { path: "/v1/chat/completions", code: "200", details: "via_upstream", ai_log: self.conversation() },
             7 => Call { path: "/v1/chat/completions", code: "200", details: "via_upstream", ai_log: self.tools() },
             _ => Call { path: "/compatible-mode/v1/chat/completions", code: "200", details: "via_upstream", ai_log: self.chat() },
-        };
-        let contents = self.fields(&call).into_iter().map(|(key, value)| Content { key: key.into(), value: value.into_bytes() });
-        Log { time: FIRST_SECOND + made / 10, contents: contents.collect(), time_ns: None }
+        }
+    }
+
+    /// Of ten calls, four are chats, one of them logged up to a cut; two were refused before anybody read them, two are a tool's, and two are
+    /// embeddings.
+    fn short_call(&mut self) -> Call {
+        let chat = |ai_log| Call { path: "/v1/chat/completions", code: "200", details: "via_upstream", ai_log };
+        match self.made % 10 {
+            0..=2 => chat(self.chat()),
+            3 => chat(self.cut()),
+            4 | 5 => {
+                let ai_log = r#"{"token_ratelimit_status":"limited"}"#.to_owned();
+                Call { path: "/v1/chat/completions", code: "429", details: "ai-token-ratelimit.rejected", ai_log }
+            }
+            6 | 7 => {
+                let ai_log = r#"{"api":"demo-mcp@a@b","consumer":"demo-agent","mcp_tool_name":"search_docs"}"#.to_owned();
+                Call { path: "/mcp-servers/docs", code: "200", details: "via_upstream", ai_log }
+            }
+            _ => Call { path: "/v1/embeddings", code: "200", details: "via_upstream", ai_log: self.embedding() },
+        }
     }
 
     fn fields(&mut self, call: &Call) -> Vec<(&'static str, String)> {
@@ -152,6 +178,14 @@ impl Gateway {
         self.ai_log("qwen3-max", "normal", &format!(r#""answer":"{answer}","question":"{question}","messages":{messages},"#))
     }
 
+    /// As a gateway with a limit for the length of a field logs it.
+    fn cut(&mut self) -> String {
+        let mut ai_log = self.chat();
+        let kept = (0..=ai_log.len() * 2 / 3).rev().find(|at| ai_log.is_char_boundary(*at)).unwrap_or_default();
+        ai_log.truncate(kept);
+        ai_log
+    }
+
     fn tools(&mut self) -> String {
         let (question, thoughts, argument) = (self.text(1100), self.text(1300), self.text(300));
         // The arguments are JSON in a string: what is escaped in them is escaped twice.
@@ -201,6 +235,7 @@ impl Gateway {
                 Texture::Well if self.random.u8(..5) == 0 => text.push_str(PHRASES[self.random.usize(..PHRASES.len())]),
                 Texture::Well => text.push_str(&self.words[self.random.usize(..self.words.len())]),
                 Texture::Badly => text.push_str(&self.word()),
+                Texture::Alike => text.push_str(PHRASES[self.random.usize(..PHRASES.len())]),
             }
         }
         text

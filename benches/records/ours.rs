@@ -61,7 +61,7 @@ impl Function {
         for (raw_size, body) in pages {
             let Ok(page) = head(raw_size).unpack(body.into(), &self.spare) else { continue };
             for group in decode::groups(&page).flatten() {
-                for (position, record) in of_group(None, group) {
+                for (position, record) in of_group(None, 0, group) {
                     let Some(record) = record else { continue };
                     converter.convert(&record, position).full.into_iter().for_each(|(_, batch)| full(batch));
                 }

@@ -23,8 +23,8 @@ use crate::trace::TraceId;
 /// How far back the rate of records is measured. Seconds.
 pub const A_DAY: i64 = 86_400;
 
-/// Decoded pages that are held at once. Bytes.
-const PAGE_BYTES: u64 = 8 * 1024 * 1024;
+/// Decoded pages that may be held at once. Bytes. No bound: all that is read is kept, and what waited for memory would wait for ever.
+const PAGE_BYTES: u64 = u64::MAX;
 
 /// How many log groups are read at first, to learn how many records one has.
 const FIRST_GROUPS: u64 = 3;

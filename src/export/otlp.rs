@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
 
 use super::json::{put_numbers, put_payload};
-use super::protobuf::{field_len, put_bytes, put_fixed64, put_head, put_number, varint_len};
+use super::protobuf::{field_len, put_bytes, put_fixed64, put_head, put_number, tag, varint_len};
 use crate::trace::cost::Cost;
 use crate::trace::usage::Usage;
 use crate::trace::{Level, Observation, ObservationType, TraceAttributes};
@@ -166,6 +166,9 @@ pub fn body_prefix(spans: usize) -> Vec<u8> {
 const RESOURCE_LEN: usize = field_len(key_value_len("service.name".len(), SERVICE.len()));
 const SCOPE_LEN: usize = field_len(SERVICE.len()) + field_len(env!("CARGO_PKG_VERSION").len());
 
+/// The heads inside of a pair whose lengths are one byte each: of its key, of its value, of the text in that.
+const SHORT_HEADS: usize = 6;
+
 const fn scope_spans_len(spans: usize) -> usize {
     field_len(SCOPE_LEN) + spans
 }
@@ -175,11 +178,30 @@ const fn key_value_len(key: usize, text: usize) -> usize {
 }
 
 /// Appends a text attribute of a span; the key is `prefix` and `key` in one.
+#[inline]
 fn put_prefixed(span: &mut Vec<u8>, prefix: &str, key: &str, text: &[u8]) {
     put_prefixed_as(span, 9, prefix, key, text);
 }
 
+#[inline]
 fn put_prefixed_as(out: &mut Vec<u8>, field: u32, prefix: &str, key: &str, text: &[u8]) {
+    let key_len = prefix.len() + key.len();
+    // Most attributes are so short that each of their lengths is one byte, and need no arithmetic: two fifths of the time.
+    if let Ok(short @ 0..0x80) = u8::try_from(key_len + text.len() + SHORT_HEADS) {
+        let (key_len, text_len) = (key_len as u8, text.len() as u8);
+        out.reserve(2 + usize::from(short));
+        out.extend_from_slice(&[tag(field), short, tag(1), key_len]);
+        out.extend_from_slice(prefix.as_bytes());
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(&[tag(2), text_len + 2, tag(1), text_len]);
+        out.extend_from_slice(text);
+    } else {
+        put_long_pair(out, field, [prefix, key], text);
+    }
+}
+
+/// Appends a text attribute of any length.
+fn put_long_pair(out: &mut Vec<u8>, field: u32, [prefix, key]: [&str; 2], text: &[u8]) {
     let key_len = prefix.len() + key.len();
     let pair_len = key_value_len(key_len, text.len());
     out.reserve(field_len(pair_len));

@@ -14,6 +14,7 @@ pub const fn field_len(length: usize) -> usize {
 }
 
 /// Appends a varint.
+#[inline]
 pub fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         #[allow(clippy::cast_possible_truncation, reason = "the seven low bits are meant")]
@@ -24,13 +25,26 @@ pub fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Appends the tag and length of a length-delimited field whose bytes the caller appends next.
+/// Appends the tag and length of a length-delimited field whose bytes the caller appends next. For field numbers below 16.
+#[inline]
 pub fn put_head(out: &mut Vec<u8>, field: u32, length: usize) {
-    put_varint(out, u64::from(field << 3 | BYTES));
-    put_varint(out, length as u64);
+    #[allow(clippy::cast_possible_truncation, reason = "below 128 by the two conditions")]
+    if length < 0x80 {
+        out.extend_from_slice(&[tag(field), length as u8]);
+    } else {
+        out.push(tag(field));
+        put_varint(out, length as u64);
+    }
+}
+
+/// The tag of a length-delimited field. For field numbers below 16.
+#[allow(clippy::cast_possible_truncation, reason = "field numbers below 16")]
+pub const fn tag(field: u32) -> u8 {
+    (field << 3 | BYTES) as u8
 }
 
 /// Appends a length-delimited field.
+#[inline]
 pub fn put_bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
     put_head(out, field, bytes.len());
     out.extend_from_slice(bytes);

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::unescape::unescaped;
+use crate::json_string::to_escape;
 
 /// The text that the inside of a JSON string stands for, whatever is wrong with it.
 pub fn decoded(inner: &str) -> String {
@@ -46,11 +47,11 @@ const MAX_BLANKS: usize = 64;
 
 /// Where the first quote is that no backslash stands before, or the length of a text that has none.
 pub fn end_of_string(inner: &str) -> usize {
-    let mut escaped = false;
-    for (at, byte) in inner.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
+    let mut seen = 0;
+    for at in to_escape(inner.as_bytes()) {
+        match inner.as_bytes()[at] {
+            _ if at < seen => {}
+            b'\\' => seen = at + 2,
             b'"' => return at,
             _ => {}
         }
@@ -86,21 +87,42 @@ fn is_first_half(escape: &str) -> bool {
 
 /// Appends the inside of a string; bare control characters become escapes, escapes that JSON does not know lose their backslash.
 pub fn push_escaped(out: &mut String, inner: &str) {
-    let mut characters = inner.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => match characters.next() {
-                Some('u') if !has_four_digits(characters.as_str()) => out.push('u'),
-                Some(known @ ('"' | '\\' | '/' | 'b' | 'f' | 'n' | 'r' | 't' | 'u')) => out.extend(['\\', known]),
-                Some(other) => out.push(other),
-                None => {}
-            },
-            '"' => out.push_str("\\\""),
-            control if control < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
-            }
-            other => out.push(other),
+    let (mut done, mut seen) = (0, 0);
+    for at in to_escape(inner.as_bytes()) {
+        // The second character of an escape.
+        if at < seen {
+            continue;
         }
+        let rest = &inner[at..];
+        if let Some(length) = known_escape(rest) {
+            seen = at + length;
+            continue;
+        }
+        out.push_str(&inner[done..at]);
+        push_meant(out, rest);
+        (done, seen) = (at + 1, at + 1);
+    }
+    out.push_str(&inner[done..]);
+}
+
+/// The length of a backslash and the character behind it where JSON knows the two.
+fn known_escape(text: &str) -> Option<usize> {
+    match text.as_bytes() {
+        [b'\\', b'u', ..] => has_four_digits(&text[2..]).then_some(2),
+        [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),
+        _ => None,
+    }
+}
+
+/// Appends what was meant by a character that must not stand bare in a JSON string; of a backslash before nothing known, that is nothing.
+fn push_meant(out: &mut String, text: &str) {
+    match text.as_bytes().first() {
+        Some(b'"') => out.push_str("\\\""),
+        Some(control @ 0..b' ') => {
+            // Writing into a text cannot fail.
+            let _ = write!(out, "\\u{control:04x}");
+        }
+        _ => {}
     }
 }
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use super::Skip;
 use super::ai_log::AiLog;
-use super::envelope::{Envelope, Raw};
+use super::envelope::Envelope;
 use super::json_rpc;
 use super::value::{Value, text_of};
 
@@ -95,12 +95,13 @@ pub fn kind(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<CallKind, Skip> {
 /// # Errors
 /// [`Skip::NotAModelCall`] where it is no call to a model, a tool or an agent.
 pub fn kind_of_call(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<CallKind, Skip> {
-    if let Some(kind) = of_mcp(envelope, ai)? {
+    let whole = whole_path(envelope);
+    if let Some(kind) = of_mcp(envelope, ai, &whole)? {
         return Ok(kind);
     }
-    let path = path(envelope);
-    let asks = matches!(text(envelope.method).trim(), "" | "-" | "POST" | "PUT");
-    match of_path(&path) {
+    let path = without_query(&whole);
+    let asks = matches!(envelope.method.unwrap_or_default().trim_ascii(), b"" | b"-" | b"POST" | b"PUT");
+    match of_path(path) {
         Some(kind) if asks || tells_of_a_model(envelope, ai) => Ok(kind),
         None if NO_CALLS.iter().any(|ending| path.trim_end_matches('/').ends_with(ending)) => Err(Skip::NotAModelCall),
         None if tells_of_a_model(envelope, ai) || (asks && tells_of_an_api(ai)) => Ok(CallKind::Chat),
@@ -111,9 +112,13 @@ pub fn kind_of_call(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<CallKind,
 /// The path that the client asked for, without its query.
 pub fn path<'a>(envelope: &Envelope<'a>) -> Cow<'a, str> {
     match whole_path(envelope) {
-        Cow::Borrowed(path) => Cow::Borrowed(path.split('?').next().unwrap_or_default()),
-        Cow::Owned(path) => Cow::Owned(path.split('?').next().unwrap_or_default().to_owned()),
+        Cow::Borrowed(path) => Cow::Borrowed(without_query(path)),
+        Cow::Owned(path) => Cow::Owned(without_query(&path).to_owned()),
     }
+}
+
+fn without_query(path: &str) -> &str {
+    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 fn whole_path<'a>(envelope: &Envelope<'a>) -> Cow<'a, str> {
@@ -122,8 +127,8 @@ fn whole_path<'a>(envelope: &Envelope<'a>) -> Cow<'a, str> {
 }
 
 /// MCP traffic: tool calls are calls, the rest of the protocol is not. `None` for anything else.
-fn of_mcp(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<Option<CallKind>, Skip> {
-    let details = text(envelope.response_code_details);
+fn of_mcp(envelope: &Envelope<'_>, ai: &AiLog<'_>, whole_path: &str) -> Result<Option<CallKind>, Skip> {
+    let details = text_of(envelope.response_code_details.unwrap_or_default());
     if ai.mcp_tool_name.as_ref().is_some_and(|name| !name.is_absent()) || details.starts_with("json_rpc_error") {
         return Ok(Some(CallKind::Tool));
     }
@@ -131,7 +136,7 @@ fn of_mcp(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<Option<CallKind>, S
     match details.as_ref() {
         mcp if mcp.starts_with("mcp:") && mcp.contains("tools/call") => Ok(Some(CallKind::Tool)),
         mcp if mcp.starts_with("mcp:") || mcp == "json_rpc_ack" => Err(Skip::NotAModelCall),
-        _ if !is_path_of_mcp(&whole_path(envelope)) => Ok(None),
+        _ if !is_path_of_mcp(whole_path) => Ok(None),
         _ if asked().is_some_and(|method| method == "tools/call") => Ok(Some(CallKind::Tool)),
         _ => Err(Skip::NotAModelCall),
     }
@@ -140,10 +145,11 @@ fn of_mcp(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<Option<CallKind>, S
 /// True for the paths of MCP servers; `/messages` with a session in its query is one, without it the Claude API.
 fn is_path_of_mcp(whole: &str) -> bool {
     let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
-    let mut parts = path.split('/').filter(|part| !part.is_empty());
-    let message = ["message", "messages"].contains(&path.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
+    let mut parts = path.as_bytes().split(|byte| *byte == b'/');
+    let is_of_server = |part: &[u8]| matches!(part, b"mcp" | b"mcp-servers");
     let session = || query.contains("sessionId=") || query.contains("session_id=");
-    (message && session()) || path.ends_with("/sse") || parts.any(|part| part == "mcp" || part == "mcp-servers")
+    let message = || ["message", "messages"].contains(&path.trim_end_matches('/').rsplit('/').next().unwrap_or_default());
+    path.ends_with("/sse") || parts.any(is_of_server) || (session() && message())
 }
 
 fn of_path(path: &str) -> Option<CallKind> {
@@ -176,10 +182,6 @@ fn tells_of_a_model(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> bool {
 /// True if an AI route answered: its plugin names the API, `-` for a route that is none.
 fn tells_of_an_api(ai: &AiLog<'_>) -> bool {
     ai.api.as_ref().is_some_and(|api| !api.is_absent())
-}
-
-fn text(raw: Raw<'_>) -> Cow<'_, str> {
-    text_of(raw.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub enum Value<'a> {
 pub fn is_marker(text: &str) -> bool {
     // Nearly every value begins with a byte that none of them begins with.
     let none_begins = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'-' | b'<' | b'n');
-    !text.as_bytes().first().is_some_and(none_begins) && matches!(text.trim(), "" | "-" | "<nil>" | "null")
+    !text.as_bytes().first().is_some_and(none_begins) && (text == "-" || matches!(text.trim(), "" | "-" | "<nil>" | "null"))
 }
 
 /// Logged bytes as text; what is not UTF-8 in them is replaced. The reader that replaces goes byte by byte, so nearly all texts, which are
@@ -70,7 +70,8 @@ impl<'a> Value<'a> {
         match self {
             Self::Text(text) => is_marker(text),
             // No marker is longer, and a long text is not decoded for this.
-            Self::Json(json) => json.len() <= MAX_MARKER && (self.text().is_none() || matches!(*json, "[]" | "{}")),
+            Self::Json(json) if json.len() > MAX_MARKER || self.begins_plainly() => false,
+            Self::Json(json) => self.text().is_none() || matches!(*json, "[]" | "{}"),
         }
     }
 
@@ -83,6 +84,15 @@ impl<'a> Value<'a> {
                 Some(text) => Some(text).filter(|text| text == "null" || !is_marker(text)),
                 None => Some(Cow::Borrowed(*json)).filter(|json| json != "null"),
             },
+        }
+    }
+
+    /// True if the value is this word, in which nothing need be escaped.
+    pub fn says(&self, word: &str) -> bool {
+        match self {
+            Self::Text(text) => text == word,
+            // What is escaped is longer than what it means.
+            Self::Json(json) => json.len() >= word.len() + 2 && self.text().is_some_and(|text| text == word),
         }
     }
 
@@ -105,15 +115,23 @@ impl<'a> Value<'a> {
 
     /// The value as text, if it begins like a structure.
     fn structured_text(&self) -> Option<Cow<'a, str>> {
-        // Looked at before a long text is decoded: one that begins with a plain character is none.
+        // Looked at before a long text is decoded.
+        if self.begins_plainly() {
+            return None;
+        }
+        self.text().filter(|text| is_structured(text))
+    }
+
+    /// True if it begins with a character that no marker, no structure and no escape begins with: as nearly every value does, so that nothing
+    /// else needs to be looked at to tell it from these.
+    pub fn begins_plainly(&self) -> bool {
         let begin = match self {
             Self::Text(text) => text.as_bytes().first(),
             Self::Json(json) => json.strip_prefix('"').unwrap_or(json).as_bytes().first(),
         };
-        if begin.is_some_and(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'[' | b'\\')) {
-            return None;
-        }
-        self.text().filter(|text| is_structured(text))
+        // From 0xe4 on a byte begins a character, Chinese ones among them, and none of those is a blank.
+        let is_plain = |byte: u8| byte.is_ascii_graphic() || byte >= 0xe4;
+        begin.is_some_and(|byte| is_plain(*byte) && !matches!(byte, b'{' | b'[' | b'\\' | b'"' | b'-' | b'<' | b'n'))
     }
 
     /// The inside of a JSON string with the escapes that JSON demands, if it certainly is the whole text that somebody said: no marker,
@@ -138,6 +156,9 @@ impl<'a> Value<'a> {
 
     /// A count of tokens: a whole number from 0, also as text or with a zero fraction. Never negative, never wrapped.
     pub fn count(&self) -> Option<u64> {
+        if let Some(count) = self.digits() {
+            return Some(count);
+        }
         let text = self.text()?;
         let text = text.trim();
         text.parse().ok().or_else(|| whole(text.parse().ok()?)).filter(|count| (*count as f64) <= MAX_COUNT)
@@ -145,10 +166,22 @@ impl<'a> Value<'a> {
 
     /// A duration in milliseconds; fractions are cut off, nonsense is `None`.
     pub fn milliseconds(&self) -> Option<u64> {
-        let text = self.text()?;
-        let text = text.trim();
-        let milliseconds = text.parse().ok().or_else(|| cut_off(text.parse().ok()?))?;
-        (milliseconds <= MAX_MILLISECONDS).then_some(milliseconds)
+        let slowly = || {
+            let text = self.text()?;
+            let text = text.trim();
+            text.parse().ok().or_else(|| cut_off(text.parse().ok()?))
+        };
+        self.digits().or_else(slowly).filter(|milliseconds| *milliseconds <= MAX_MILLISECONDS)
+    }
+
+    /// The number, if it is written in digits alone and is below [`MAX_COUNT`], as nearly all are: each of them is asked for several times.
+    fn digits(&self) -> Option<u64> {
+        let written = match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Json(json) => json.as_bytes(),
+        };
+        let are_digits = (1..=12).contains(&written.len()) && written.iter().all(u8::is_ascii_digit);
+        are_digits.then(|| written.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
     }
 }
 

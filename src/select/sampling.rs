@@ -97,8 +97,8 @@ impl Sampling {
         self.rules.iter().find(|rule| rule.when.hold(fields))
     }
 
-    /// What becomes of an observation at this rate. `session` is the id of its session, `refused` says that a policy refused the call.
-    pub fn decide(&self, rate: f64, observation: &Observation<'_>, session: Option<&str>, refused: bool) -> Sampled {
+    /// What becomes of an observation at this rate. `session` is the id of its session, `refused` says whether a policy refused the call.
+    pub fn decide(&self, rate: f64, observation: &Observation<'_>, session: Option<&str>, refused: impl FnOnce() -> bool) -> Sampled {
         if rate >= 1.0 {
             return Sampled::Kept { rate, because: None };
         }
@@ -116,13 +116,13 @@ impl Sampling {
         }
     }
 
-    fn always_kept(&self, observation: &Observation<'_>, refused: bool) -> Option<Because> {
+    fn always_kept(&self, observation: &Observation<'_>, refused: impl FnOnce() -> bool) -> Option<Because> {
         let lasted = u64::try_from(observation.end_ms - observation.start_ms).map(Duration::from_millis).unwrap_or_default();
         let is_slow = self.slow_above.is_some_and(|bound| lasted > bound);
         match observation.level {
             _ if observation.parent.is_some() => None,
             Level::Error => Some(Because::Error),
-            _ if refused => Some(Because::Denied),
+            _ if refused() => Some(Because::Denied),
             _ => is_slow.then_some(Because::Slow),
         }
     }

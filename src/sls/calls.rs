@@ -8,11 +8,13 @@ use prost::Message;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::Instant;
 
-use super::client::{Logstore, Request, bounded_body, large_body};
+use super::client::{Logstore, Request, bounded_body, chunk, large_body};
 use super::cursor::Cursor;
-use super::error::{Damage, ErrorClass, SlsError};
+use super::error::{Damage, ErrorClass, SlsError, TransportKind};
 use super::page::PageHead;
+use super::parts::{Given, Parts};
 use super::wire;
 use crate::spare::Spare;
 
@@ -78,16 +80,17 @@ pub struct LogstoreInfo {
 }
 
 impl Shard {
-    /// PullLogs: up to `count` log groups of `[cursor, end)`, as LZ4.
+    /// PullLogs: up to `count` log groups of `[cursor, end)`, as LZ4. The head of the answer must come within `timeout`; how long the body may
+    /// take, who reads it says.
     ///
     /// # Errors
-    /// A refusal of the service, no answer within `timeout`, or headers without which the page cannot be read.
+    /// A refusal of the service, no head within `timeout`, or headers without which the page cannot be read.
     pub async fn pull(&self, cursor: &Cursor, end: &Cursor, count: u32, timeout: Duration) -> Result<PageAnswer, SlsError> {
         let count = count.to_string();
         let query = [("type", "log"), ("cursor", cursor.text()), ("count", &count), ("end_cursor", end.text())];
         let headers = [("Accept", "application/x-protobuf"), ("Accept-Encoding", "lz4"), ("x-log-bodyrawsize", "0")];
-        let request = Request { headers: &headers, ..self.get(&query, timeout) };
-        let response = self.logstore.send(request).await?;
+        let request = Request { headers: &headers, timeout: None, ..self.get(&query, timeout) };
+        let response = in_time(Instant::now() + timeout, self.logstore.send(request)).await?;
         Ok(PageAnswer { head: PageHead::read(response.headers())?, response, spare: self.logstore.client.spare().clone() })
     }
 
@@ -162,7 +165,8 @@ impl Logstore {
         let headers = [("Content-Type", "application/x-protobuf"), ("x-log-bodyrawsize", &size), ("x-log-compresstype", "lz4")];
         let path = format!("/logstores/{}/shards/lb", self.name);
         let body = lz4_flex::block::compress(&raw);
-        let response = self.send(Request { method: Method::POST, path, query: &[], headers: &headers, body, timeout }).await?;
+        let response =
+            self.send(Request { method: Method::POST, path, query: &[], headers: &headers, body, timeout: Some(timeout) }).await?;
         // The answer carries nothing else, so this alone tells it from the page of something in between, behind which nothing was stored.
         match response.headers().contains_key(REQUEST_ID) {
             true => Ok(()),
@@ -180,15 +184,34 @@ impl PageAnswer {
     /// Reads and unpacks the body. The caller has checked its size.
     ///
     /// # Errors
-    /// When the answer breaks off, is longer than its head allows, does not come in time, or does not unpack.
-    pub async fn page(mut self) -> Result<Bytes, SlsError> {
-        let body = large_body(&mut self.response, self.head.packed_limit(), &self.spare).await?;
+    /// When the answer breaks off, is longer than its head allows, does not come `within` this time, or does not unpack.
+    pub async fn page(mut self, within: Duration) -> Result<Bytes, SlsError> {
+        let reading = large_body(&mut self.response, self.head.packed_limit(), &self.spare);
+        let body = in_time(Instant::now() + within, reading).await?;
         self.head.unpack(body, &self.spare)
+    }
+
+    /// How this page of so many groups is unpacked in parts, but for what was given before; `None`: not at all ([`Parts::new`]).
+    pub(super) fn parts(&self, groups: usize, given: Given) -> Option<Parts> {
+        Parts::new(&self.head, groups, given, &self.spare)
+    }
+
+    /// What comes next of the body; `None`: nothing more.
+    ///
+    /// # Errors
+    /// When the answer breaks off, or nothing comes `until` then.
+    pub(super) async fn more(&mut self, until: Instant) -> Result<Option<Bytes>, SlsError> {
+        in_time(until, chunk(&mut self.response, usize::MAX)).await
     }
 }
 
+/// What the library's own time-out does not do: it would run on while an answer waits for us.
+async fn in_time<T>(until: Instant, answer: impl Future<Output = Result<T, SlsError>>) -> Result<T, SlsError> {
+    tokio::time::timeout_at(until, answer).await.unwrap_or(Err(SlsError::Transport(TransportKind::TimedOut)))
+}
+
 fn get(path: String, timeout: Duration) -> Request<'static> {
-    Request { method: Method::GET, path, query: &[], headers: &[("x-log-bodyrawsize", "0")], body: Vec::new(), timeout }
+    Request { method: Method::GET, path, query: &[], headers: &[("x-log-bodyrawsize", "0")], body: Vec::new(), timeout: Some(timeout) }
 }
 
 async fn json<T: DeserializeOwned>(mut response: reqwest::Response) -> Result<T, SlsError> {

@@ -53,7 +53,8 @@ pub(super) struct Request<'r> {
     pub(super) query: &'r [(&'r str, &'r str)],
     pub(super) headers: &'r [(&'static str, &'r str)],
     pub(super) body: Vec<u8>,
-    pub(super) timeout: Duration,
+    /// For the whole answer; `None`: whoever reads it looks at the clock.
+    pub(super) timeout: Option<Duration>,
 }
 
 impl SlsClient {
@@ -105,7 +106,7 @@ impl Logstore {
         let url = self.url(&request).ok_or_else(unwritable)?;
         let mut sent = reqwest::Request::new(request.method, url);
         *sent.headers_mut() = headers;
-        *sent.timeout_mut() = Some(request.timeout);
+        *sent.timeout_mut() = request.timeout;
         // An empty body would still add Content-Length to a GET, which the service does not expect.
         *sent.body_mut() = (!request.body.is_empty()).then(|| request.body.into());
         let response = self.client.http.execute(sent).await.map_err(|error| transport(&error))?;
@@ -179,7 +180,7 @@ fn told_length(response: &reqwest::Response, limit: usize) -> usize {
 }
 
 /// What comes next of a body of which so many bytes are expected at most.
-async fn chunk(response: &mut reqwest::Response, most: usize) -> Result<Option<Bytes>, SlsError> {
+pub(super) async fn chunk(response: &mut reqwest::Response, most: usize) -> Result<Option<Bytes>, SlsError> {
     let chunk = response.chunk().await.map_err(|error| transport(&error))?;
     if chunk.as_ref().is_some_and(|chunk| chunk.len() > most) {
         return Err(SlsError::Damaged(Damage::WrongSize));

@@ -185,6 +185,9 @@ pub enum Damage {
     /// The body decompresses to another size than the header says.
     #[error("the page has another size than its header says")]
     WrongSize,
+    /// A page of which a part was read already, and which now holds less.
+    #[error("the page holds less than when it was asked for before")]
+    Changed,
     /// The protobuf framing between log groups is broken.
     #[error("the page cannot be divided into log groups: {0}")]
     Framing(WireError),

@@ -5,18 +5,25 @@
 
 pub mod attempts;
 pub mod calls;
+mod checks;
 pub mod client;
 pub mod cursor;
 pub mod decode;
 pub mod endpoint;
 pub mod error;
+mod flow;
+pub mod lz4;
+mod numbering;
 pub mod page;
+pub mod parts;
 pub mod probe;
 pub mod protobuf;
 pub mod ranges;
+mod read;
 pub mod reader;
 pub mod sign;
 pub mod signing;
+mod steering;
 pub mod wire;
 pub mod writer;
 

@@ -9,12 +9,11 @@ use super::cursor::Cursor;
 use super::error::{Damage, SlsError};
 use crate::spare::{Buffer, Spare};
 
-/// The largest page that is read when several groups were asked for: above it the request is repeated with fewer groups, before
-/// anything is allocated. Bytes. Four calls at once, each with one page and its compressed form, must stay under 64 MB.
-pub const SOFT_PAGE_BYTES: u64 = 6 * 1024 * 1024;
+/// The largest page that is read, which one log group may be. Bytes. The newest clients refuse to write more than 30 MB (`reference/sls.md` §3).
+pub const MAX_PAGE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The largest single log group that is read. Bytes. The newest clients refuse to write more than 30 MB (`reference/sls.md` §3).
-pub const MAX_GROUP_BYTES: u64 = 32 * 1024 * 1024;
+/// The most bytes of a page whose size nobody tells. A server that was asked for LZ4 tells it.
+const UNTOLD_BYTES: u64 = 2 * 1024 * 1024;
 
 /// How a page is packed (`x-log-compresstype`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +64,7 @@ impl PageHead {
 
     /// The most bytes that the packed body of this page can have; a longer one is not read further.
     pub fn packed_limit(&self) -> usize {
-        let raw = usize::try_from(self.raw_size.unwrap_or(SOFT_PAGE_BYTES)).unwrap_or(usize::MAX);
+        let raw = usize::try_from(self.raw_size.unwrap_or(UNTOLD_BYTES)).unwrap_or(usize::MAX);
         // An incompressible block grows by one byte in 255 and a few more.
         raw.saturating_add(raw / 255).saturating_add(64)
     }

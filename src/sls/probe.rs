@@ -42,7 +42,7 @@ impl Logstore {
     pub async fn may_write(&self, timeout: Duration) -> Result<(), SlsError> {
         let headers = &[("Content-Type", "application/x-protobuf"), ("x-log-bodyrawsize", "1")];
         let path = format!("/logstores/{}/shards/lb", self.name);
-        match self.send(Request { method: Method::POST, path, query: &[], headers, body: vec![0xff], timeout }).await {
+        match self.send(Request { method: Method::POST, path, query: &[], headers, body: vec![0xff], timeout: Some(timeout) }).await {
             Err(SlsError::Refused(refusal)) if is_about_the_body(&refusal) => Ok(()),
             Err(error) => Err(error),
             Ok(_) => Ok(()),

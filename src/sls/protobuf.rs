@@ -27,6 +27,24 @@ pub enum Wire<'p> {
     Fixed32(u32),
 }
 
+/// How long a field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Its number, and its wire type in the lowest three bits.
+    pub tag: u64,
+    /// Bytes of its tag, with its length where it has one and with a varint.
+    pub head: usize,
+    /// Bytes behind that.
+    pub length: u64,
+}
+
+impl Extent {
+    /// All its bytes.
+    pub fn bytes(&self) -> u64 {
+        self.length.saturating_add(self.head as u64)
+    }
+}
+
 /// The fields of one message, in order. Unknown fields come out like all others, so that a caller skips them by ignoring them.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'p> {
@@ -37,6 +55,29 @@ impl<'p> Fields<'p> {
     /// Reads the fields of `message`.
     pub fn of(message: &'p [u8]) -> Self {
         Self { rest: message }
+    }
+
+    /// What has not been read yet.
+    pub fn bytes(&self) -> &'p [u8] {
+        self.rest
+    }
+
+    /// Where the next field ends, as far as its head tells: what lies behind the head need not be there yet.
+    ///
+    /// # Errors
+    /// [`WireError::Truncated`] where the head itself is not there, else a head that is none.
+    pub fn extent(mut self) -> Result<Extent, WireError> {
+        let begin = self.rest.len();
+        let tag = self.varint()?;
+        let length = match tag & 7 {
+            0 => self.varint().map(|_| 0)?,
+            1 => 8,
+            2 => self.varint()?,
+            5 => 4,
+            _ => return Err(WireError::BadTag),
+        };
+        let head = begin - self.rest.len();
+        if tag >> 3 == 0 { Err(WireError::BadTag) } else { Ok(Extent { tag, head, length }) }
     }
 
     #[inline]

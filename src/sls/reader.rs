@@ -7,88 +7,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::calls::{From, Shard};
+use super::calls::{From, PageAnswer, Shard};
+use super::checks::{check_count, check_progress, count_groups};
 use super::cursor::Cursor;
-use super::decode::{self, GroupView};
-use super::error::{Damage, ErrorClass, SlsError};
-use super::page::{MAX_GROUP_BYTES, PageHead, SOFT_PAGE_BYTES};
+use super::error::{ErrorClass, SlsError};
+use super::flow::Flow;
+use super::numbering::{first_group, groups_told, is_behind, kept_before};
+use super::page::{MAX_PAGE_BYTES, PageHead};
+use super::parts::{Given, Part, Parts};
+pub use super::read::{Page, Range, Read, ReadFailure};
+use super::steering::{FIRST_COUNT, fewer, next_count};
 use crate::budget::{Allowance, CallBudget};
 use crate::deadline::Deadline;
 
-/// Log groups asked for at first, while their size is unknown. The service allows 1 to 1000.
-const FIRST_COUNT: u32 = 10;
-
-/// The most log groups one request may ask for (`reference/sls.md` §2).
-const MAX_COUNT: u32 = 1000;
-
-/// The decoded size that pages are steered to. Bytes. Large enough that a request's overhead vanishes, small enough for 128 MB.
-const TARGET_PAGE_BYTES: u64 = 1024 * 1024;
+/// What is taken of the memory budget before a page is asked for, and the largest page that is held as a whole. Bytes. Groups differ, so a page
+/// may be a quarter larger than it should be; of a still larger one, which one group can be, only a part is ever held.
+pub const PAGE_ROOM: u64 = 5 * 256 * 1024;
 
 /// How often one page is asked for before the call gives up. With doubling waits from 200 ms this is about three seconds.
 const MAX_ATTEMPTS: u32 = 5;
 
-/// The longest that one request to SLS may take.
+/// The longest that SLS may take for the head of an answer, for the body of one that is held as a whole, and for each part of another.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Half-open range of one shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Range {
-    /// First position to read.
-    pub begin: Cursor,
-    /// First position not to read.
-    pub end: Cursor,
-}
-
-/// One page of decoded log groups. Holding it holds its share of the memory budget.
-#[derive(Debug)]
-pub struct Page {
-    bytes: Bytes,
-    kept: usize,
-    first_group: Option<u64>,
-    _allowance: [Option<Allowance>; 2],
-}
-
-impl Page {
-    /// The groups that belong to the range, each with its number where the service tells it.
-    pub fn groups(&self) -> impl Iterator<Item = (Option<u64>, GroupView<'_>)> {
-        let numbered = decode::groups(&self.bytes).filter_map(Result::ok).take(self.kept).enumerate();
-        numbered.map(|(index, group)| (self.first_group.map(|first| first + index as u64), group))
-    }
-
-    /// The numbers of its groups, where the service tells them.
-    pub fn numbers(&self) -> Option<std::ops::Range<u64>> {
-        self.first_group.map(|first| first..first + self.kept as u64)
-    }
-
-    /// Decoded bytes.
-    pub fn size(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-}
-
-/// What reading came upon.
-#[derive(Debug)]
-pub enum Read {
-    /// A page with log groups.
-    Page(Page),
-    /// This part of the range has left the retention of the Logstore.
-    Lost(Range),
-}
-
-/// Why reading stopped before the end, and where.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot read on from cursor {cursor} (end {end}): {error}")]
-pub struct ReadFailure {
-    /// What went wrong.
-    #[source]
-    pub error: SlsError,
-    /// The first position that was not read.
-    pub cursor: Cursor,
-    /// The end of the range.
-    pub end: Cursor,
-}
+/// How long an answer that has begun may wait for memory. Longer, and it is dropped and asked for again when there is some: what is idle, a
+/// server or something in between cuts in the end, and then nobody knows why.
+const MOST_IDLE: Duration = Duration::from_secs(10);
 
 /// The reader of one range.
 #[derive(Debug)]
@@ -100,28 +44,34 @@ pub struct Reader {
     budget: CallBudget,
     deadline: Deadline,
     requests: Arc<AtomicU64>,
+    /// The page at the beginning of `range`, while it is taken in parts.
+    flow: Option<Flow>,
+    /// What was taken of it.
+    given: Given,
+    /// Something of it was handed out.
+    is_told: bool,
 }
 
 impl Reader {
     /// A reader at the beginning of `range`. `requests` counts every request to SLS, failed ones included.
     pub fn new(shard: Shard, range: Range, budget: CallBudget, deadline: Deadline, requests: Arc<AtomicU64>) -> Self {
         let finished = range.begin.is_at(&range.end);
-        Self { shard, range, count: FIRST_COUNT, finished, budget, deadline, requests }
+        Self { shard, range, count: FIRST_COUNT, finished, budget, deadline, requests, flow: None, given: Given::default(), is_told: false }
     }
 
-    /// The next page, or the part of the range that is gone; `None` at the end of the range. Pages without groups are passed over: they
-    /// are not the end.
+    /// The next page, a part of a large one, or the part of the range that is gone; `None` at the end of the range. Pages without groups are
+    /// passed over: they are not the end.
     ///
     /// # Errors
     /// When a page cannot be had within its attempts and the deadline, or the service breaks the rules of paging.
     pub async fn next(&mut self) -> Result<Option<Read>, ReadFailure> {
         while !self.finished {
-            let (head, page) = match self.page_with_retries().await {
+            let page = match self.page_with_retries().await {
                 Ok(page) => page,
                 Err(error) => return self.skip_what_is_gone(error).await.map(Read::Lost).map(Some).map_err(|error| self.failure(error)),
             };
-            let page = self.step(&head, page);
-            if page.kept > 0 {
+            // The end of a page of which parts were told is told too, with or without a record in it.
+            if page.kept > 0 || !page.begins {
                 return Ok(Some(Read::Page(page)));
             }
         }
@@ -139,6 +89,7 @@ impl Reader {
         }
         let resumed = self.oldest().await.ok_or(error)?;
         self.finished = resumed.is_at(&self.range.end);
+        (self.given, self.is_told) = (Given::default(), false);
         Ok(Range { begin: std::mem::replace(&mut self.range.begin, resumed.clone()), end: resumed })
     }
 
@@ -155,7 +106,7 @@ impl Reader {
         ReadFailure { error, cursor: self.range.begin.clone(), end: self.range.end.clone() }
     }
 
-    async fn page_with_retries(&mut self) -> Result<(PageHead, Page), SlsError> {
+    async fn page_with_retries(&mut self) -> Result<Page, SlsError> {
         let mut attempt = 0;
         let mut clock_corrected = false;
         loop {
@@ -179,168 +130,107 @@ impl Reader {
         }
     }
 
-    async fn attempt(&self) -> Result<(PageHead, Page), SlsError> {
-        let expected = self.budget.take(TARGET_PAGE_BYTES).await;
-        let timeout = REQUEST_TIMEOUT.min(self.deadline.left());
+    async fn attempt(&mut self) -> Result<Page, SlsError> {
+        let room = self.room().await;
+        let mut flow = match self.flow.take() {
+            Some(flow) => flow,
+            None => {
+                let answer = self.pull().await?;
+                match self.flow(&answer)? {
+                    Some((parts, first_group)) => Flow::new(answer, parts, first_group),
+                    None => return self.whole(answer, room).await,
+                }
+            }
+        };
+        let part = flow.next(self.time()).await?;
+        let page = self.part(part, &flow, room);
+        if !page.ends {
+            self.flow = Some(flow);
+        }
+        Ok(page)
+    }
+
+    /// Waits for memory, while no time of SLS runs.
+    async fn room(&mut self) -> Allowance {
+        let budget = self.budget.clone();
+        let mut room = std::pin::pin!(budget.take(PAGE_ROOM));
+        match tokio::time::timeout(MOST_IDLE, &mut room).await {
+            Ok(room) => room,
+            Err(_) => {
+                self.flow = None;
+                room.await
+            }
+        }
+    }
+
+    /// How long SLS may take now.
+    fn time(&self) -> Duration {
+        REQUEST_TIMEOUT.min(self.deadline.left())
+    }
+
+    async fn pull(&self) -> Result<PageAnswer, SlsError> {
         self.requests.fetch_add(1, Relaxed);
-        let answer = self.shard.pull(&self.range.begin, &self.range.end, self.count, timeout).await?;
+        let answer = self.shard.pull(&self.range.begin, &self.range.end, self.count, self.time()).await?;
+        check_progress(answer.head(), &self.range)?;
+        Ok(answer)
+    }
+
+    /// How a page is taken in parts, with the number of its first group, or `None` if it is held as a whole. Refuses one that can be neither,
+    /// before anything is allocated for it.
+    fn flow(&self, answer: &PageAnswer) -> Result<Option<(Parts, Option<u64>)>, SlsError> {
+        let (head, from) = (answer.head(), &self.range.begin);
+        let bytes = head.raw_size.unwrap_or(PAGE_ROOM);
+        let is_begun = self.given != Given::default();
+        if bytes <= PAGE_ROOM && !is_begun {
+            return Ok(None);
+        }
+        let groups = groups_told(head, from, self.count).filter(|_| bytes <= MAX_PAGE_BYTES);
+        match groups.and_then(|groups| Some((answer.parts(groups, self.given)?, first_group(head, from, groups)))) {
+            Some(parts) => Ok(Some(parts)),
+            // Packed in a way that was not asked for.
+            None if self.count == 1 && bytes <= MAX_PAGE_BYTES && !is_begun => Ok(None),
+            None => Err(SlsError::TooLarge { bytes, limit: if self.count > 1 { PAGE_ROOM } else { MAX_PAGE_BYTES } }),
+        }
+    }
+
+    async fn whole(&mut self, answer: PageAnswer, mut room: Allowance) -> Result<Page, SlsError> {
         let head = answer.head().clone();
-        let extra = self.room_for(&head).await?;
-        let bytes = answer.page().await?;
+        let bytes = answer.page(self.time()).await?;
         let groups = count_groups(&bytes)?;
         check_count(&head, groups)?;
-        self.check_progress(&head)?;
-        let page =
-            Page { first_group: first_group(&head, &self.range.begin, groups), kept: groups, bytes, _allowance: [Some(expected), extra] };
-        Ok((head, page))
+        let size = bytes.len() as u64;
+        room.shrink(size);
+        let first_group = first_group(&head, &self.range.begin, groups);
+        let kept = kept_before(&self.range.end, first_group, groups);
+        self.step(&head, groups, size);
+        Ok(Page { bytes, kept, first_group, first_record: 0, begins: true, ends: true, size, _allowance: room })
     }
 
-    /// Refuses a page that is too large before anything is allocated for it, and waits for room for a large one.
-    async fn room_for(&self, head: &PageHead) -> Result<Option<Allowance>, SlsError> {
-        let bytes = head.raw_size.unwrap_or(SOFT_PAGE_BYTES);
-        let limit = if self.count > 1 { SOFT_PAGE_BYTES } else { MAX_GROUP_BYTES };
-        if bytes > limit {
-            return Err(SlsError::TooLarge { bytes, limit });
+    fn part(&mut self, part: Part, flow: &Flow, mut room: Allowance) -> Page {
+        let Part { bytes, begin, end, groups, size, is_last } = part;
+        room.shrink(size);
+        self.given = end;
+        let first_group = flow.first_group.map(|first| first + begin.groups as u64);
+        let kept = kept_before(&self.range.end, first_group, groups);
+        let begins = !self.is_told;
+        self.is_told |= kept > 0;
+        if is_last {
+            self.step(flow.head(), end.groups, flow.head().raw_size.unwrap_or(size));
         }
-        Ok(if bytes > TARGET_PAGE_BYTES { Some(self.budget.take(bytes - TARGET_PAGE_BYTES).await) } else { None })
+        Page { bytes, kept, first_group, first_record: begin.records, begins, ends: is_last, size, _allowance: room }
     }
 
-    /// Refuses a page that does not lead on: the range cannot be read to its end now.
-    fn check_progress(&self, head: &PageHead) -> Result<(), SlsError> {
-        let Range { begin, end } = &self.range;
-        let stands_still = head.next.is_at(begin) && !head.next.is_at(end) && !is_behind(&head.next, end);
-        match head.next.compare(begin) {
-            Some(Ordering::Less) => Err(SlsError::Damaged(Damage::CursorBackwards)),
-            None if begin.number().is_some() && !head.next.is_at(end) => Err(SlsError::Damaged(Damage::ForeignCursor)),
-            _ if stands_still => Err(SlsError::Stalled),
-            _ => Ok(()),
-        }
-    }
-
-    /// Moves on by one page: drops groups behind the end, decides whether the end is reached.
-    fn step(&mut self, head: &PageHead, mut page: Page) -> Page {
-        self.count = next_count(self.count, page.kept, page.size());
+    /// Moves on by one page of so many groups and bytes, and decides whether the end is reached.
+    fn step(&mut self, head: &PageHead, groups: usize, bytes: u64) {
+        self.count = next_count(self.count, groups, bytes);
+        (self.given, self.is_told) = (Given::default(), false);
         let past_end = is_behind(&head.next, &self.range.end);
-        if head.next.is_at(&self.range.end) || past_end {
-            self.finished = true;
-            page.kept = kept_before(&self.range.end, page.first_group, page.kept);
-        }
+        self.finished = past_end || head.next.is_at(&self.range.end);
         self.range.begin = if past_end { self.range.end.clone() } else { head.next.clone() };
-        page
     }
-}
-
-/// Refuses a page that is empty although the service counts something in it: a size header that says 0 would lose the page without a trace.
-/// No stricter, because the sources disagree whether groups or logs are counted (`reference/sls.md` §9).
-fn check_count(head: &PageHead, groups: usize) -> Result<(), SlsError> {
-    match head.count {
-        Some(1..) if groups == 0 => Err(SlsError::Damaged(Damage::WrongSize)),
-        _ => Ok(()),
-    }
-}
-
-/// True where both have numbers and the first lies behind the second.
-fn is_behind(cursor: &Cursor, end: &Cursor) -> bool {
-    cursor.compare(end) == Some(Ordering::Greater)
-}
-
-/// How many of a page's groups lie before `end`: a server that ignores the end sends more (`reference/sls.md` §2).
-fn kept_before(end: &Cursor, first_group: Option<u64>, groups: usize) -> usize {
-    match (end.number(), first_group) {
-        (Some(end), Some(first)) => groups.min(usize::try_from(end.saturating_sub(first)).unwrap_or(usize::MAX)),
-        _ => groups,
-    }
-}
-
-/// Number of the first group of a page that begins at `from`: told by `x-log-read-last-cursor`, else by the cursors if they lie as far apart
-/// as the page has groups. A number that contradicts the cursors is none: groups would be dropped as behind the end, and an attempt that
-/// goes on behind such a number would pass records over.
-fn first_group(head: &PageHead, from: &Cursor, groups: usize) -> Option<u64> {
-    let (from, next) = (from.number()?, head.next.number()?);
-    let behind_last = head.last_group.map_or(Some(next), |last| last.checked_add(1)).filter(|behind| *behind <= next)?;
-    let first = behind_last.checked_sub(groups as u64)?;
-    let is_plausible = if head.last_group.is_some() { first >= from } else { first == from };
-    is_plausible.then_some(first)
-}
-
-fn count_groups(page: &[u8]) -> Result<usize, SlsError> {
-    decode::groups(page).try_fold(0, |count, group| group.map(|_| count + 1)).map_err(|error| SlsError::Damaged(Damage::Framing(error)))
-}
-
-/// How many groups to ask for next, so that a page comes near its target size; grows by eight at most, since groups differ.
-fn next_count(count: u32, groups: usize, bytes: u64) -> u32 {
-    let Some(average) = bytes.checked_div(groups as u64) else { return count };
-    let fitting = u32::try_from(TARGET_PAGE_BYTES / average.max(1)).unwrap_or(MAX_COUNT);
-    fitting.clamp(1, count.saturating_mul(8).min(MAX_COUNT))
-}
-
-/// How many groups to ask for after a page of `bytes` was too large for `count` of them.
-fn fewer(count: u32, bytes: u64) -> u32 {
-    let fitting = u64::from(count) * TARGET_PAGE_BYTES / bytes.max(1);
-    u32::try_from(fitting).unwrap_or(1).clamp(1, count / 2)
 }
 
 /// A wait and up to half of it more, so that functions that failed together do not come back together, and none before a quota refills.
 fn jittered(wait: Duration) -> Duration {
     wait.mul_f64(1.0 + fastrand::f64() / 2.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn asks_for_as_many_groups_as_fit_the_target() {
-        assert_eq!(next_count(10, 10, 10 * 1024), 80);
-        assert_eq!(next_count(80, 80, 80 * 1024), 640);
-        assert_eq!(next_count(640, 640, 640 * 1024), 1000);
-        assert_eq!(next_count(1000, 4, 4 * TARGET_PAGE_BYTES), 1);
-        assert_eq!(next_count(10, 0, 0), 10);
-    }
-
-    #[test]
-    fn asks_for_fewer_groups_after_a_page_that_was_too_large() {
-        assert_eq!(fewer(10, 10 * TARGET_PAGE_BYTES), 1);
-        assert_eq!(fewer(100, 10 * TARGET_PAGE_BYTES), 10);
-        assert_eq!(fewer(2, SOFT_PAGE_BYTES + 1), 1);
-        assert_eq!(fewer(1000, u64::MAX), 1);
-    }
-
-    #[test]
-    fn groups_behind_the_end_are_dropped_by_their_own_number() {
-        assert_eq!(kept_before(&Cursor::from_number(104), Some(100), 6), 4);
-        assert_eq!(kept_before(&Cursor::from_number(104), Some(104), 6), 0);
-        assert_eq!(kept_before(&Cursor::from_number(104), Some(100), 3), 3);
-        assert_eq!(kept_before(&Cursor::new("opaque"), Some(100), 6), 6);
-    }
-
-    fn head(last_group: Option<u64>) -> PageHead {
-        let (next, packing) = (Cursor::from_number(50), super::super::page::Packing::Plain);
-        PageHead { next, raw_size: Some(1), packing, last_group, count: None }
-    }
-
-    #[test]
-    fn an_empty_page_that_counts_something_is_damaged() {
-        let refused = |count, groups| check_count(&PageHead { count, ..head(None) }, groups).is_err();
-        assert!(refused(Some(1), 0) && refused(Some(u64::MAX), 0));
-        assert!(!refused(None, 0) && !refused(Some(0), 0) && !refused(Some(7), 2));
-    }
-
-    #[test]
-    fn numbers_the_groups_of_a_page_from_its_last_one() {
-        let numbered = |from, last_group| first_group(&head(last_group), &Cursor::from_number(from), 3);
-        assert_eq!([numbered(47, Some(49)), numbered(10, Some(22)), numbered(47, None)], [Some(47), Some(20), Some(47)]);
-    }
-
-    #[test]
-    fn believes_no_number_that_contradicts_the_cursors_of_its_page() {
-        let numbered = |from: Cursor, last_group| first_group(&head(last_group), &from, 3);
-        // Behind the next cursor, before its own, no number at all.
-        for last_group in [50, 48, 1, u64::MAX] {
-            assert_eq!(numbered(Cursor::from_number(47), Some(last_group)), None, "{last_group}");
-        }
-        // Something was passed over, and nobody says where.
-        assert_eq!(numbered(Cursor::from_number(40), None), None);
-        assert_eq!(numbered(Cursor::new("opaque"), Some(49)), None);
-    }
 }

@@ -36,7 +36,7 @@ pub fn original(text: &str) -> String {
 
 /// A text cut visibly to what an attribute may hold; one in ASCII stays so (`reference/langfuse.md` §7).
 pub fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.char_indices().nth(MAX_ATTRIBUTE_CHARS).is_none() {
+    if text.len() <= MAX_ATTRIBUTE_CHARS || text.char_indices().nth(MAX_ATTRIBUTE_CHARS).is_none() {
         return text;
     }
     let mark = if text.is_ascii() { "..." } else { "…" };

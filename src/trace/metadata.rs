@@ -97,7 +97,8 @@ fn of_the_proxy<'a>(call: &GatewayCall<'a>, changed: bool, metadata: &mut Collec
 
 fn of_the_plugins<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Collected<'a>) {
     let ai = &call.ai;
-    let is_changed = |session: &Value<'_>| session.text().is_some_and(|text| text.chars().nth(MAX_ATTRIBUTE_CHARS).is_some());
+    let is_long = |text: &str| text.len() > MAX_ATTRIBUTE_CHARS && text.chars().nth(MAX_ATTRIBUTE_CHARS).is_some();
+    let is_changed = |session: &Value<'_>| session.text().is_some_and(|text| is_long(&text));
     let session = ai.session_id.clone().filter(|session| findings.place != Place::Root || is_changed(session));
     let members: [(&'static str, Option<Value<'a>>); 11] = [
         ("api", ai.api.clone()),
@@ -124,7 +125,7 @@ fn unread<'a>(call: &GatewayCall<'a>, findings: &Findings<'_>, metadata: &mut Co
     let is_shown = model.as_ref().and_then(Value::text).as_deref() == findings.model;
     metadata.put("ai_log", Some(Value::Text(Cow::Borrowed(call.unread))));
     metadata.put("model", model.filter(|_| !is_shown));
-    metadata.put("start_time", Value::of_field(envelope.start_time).filter(|_| !findings.times.is_start_logged));
+    metadata.put("start_time", Value::of_field(envelope.start_time.filter(|_| !findings.times.is_start_logged)));
     let durations = [
         ("duration", Value::of_field(envelope.duration)),
         ("llm_first_token_duration", ai.llm_first_token_duration.clone()),
@@ -226,7 +227,7 @@ impl<'a> Collected<'a> {
 
     /// Adds a value under a name of ours. We use none twice, so that only the operator can have used it before.
     fn put(&mut self, name: &'static str, value: Option<Value<'a>>) {
-        let Some(text) = value.and_then(|value| shown(&value)) else { return };
+        let Some(text) = value.and_then(shown) else { return };
         debug_assert!(!has(&self.all[self.named..], name), "{name} is used twice");
         if !has(&self.all[..self.named], name) {
             self.all.push((Cow::Borrowed(name), bounded(text, MAX_VALUE_BYTES)));
@@ -235,7 +236,7 @@ impl<'a> Collected<'a> {
 
     /// Adds a value under any name that is still free.
     fn put_foreign(&mut self, key: Cow<'a, str>, value: &Value<'a>) {
-        let (Some(text), key) = (shown(value), bounded(key, MAX_KEY_BYTES)) else { return };
+        let (Some(text), key) = (shown(value.clone()), bounded(key, MAX_KEY_BYTES)) else { return };
         if !key.is_empty() && !has(&self.all, &key) {
             self.all.push((key, bounded(text, MAX_VALUE_BYTES)));
         }
@@ -247,7 +248,10 @@ fn has(metadata: &[(Cow<'_, str>, Cow<'_, str>)], key: &str) -> bool {
 }
 
 /// The value as it is shown; `None` if it is absent.
-fn shown<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
+fn shown(value: Value<'_>) -> Option<Cow<'_, str>> {
+    if value.begins_plainly() {
+        return if let Value::Text(text) = value { Some(text) } else { value.text() };
+    }
     match value.json() {
         Some(_) if value.is_absent() => None,
         Some(json) => Some(unescaped(json)),

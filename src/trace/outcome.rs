@@ -48,8 +48,7 @@ pub fn outcome(call: &GatewayCall<'_>) -> Outcome {
 
 /// True if a plugin of content safety refused the request or the reply, in any of its spellings.
 pub fn is_denied(call: &GatewayCall<'_>) -> bool {
-    let by_model = call.ai.model.as_ref().and_then(Value::text).is_some_and(|model| model == "from-security-guard");
-    by_model || verdicts(call).any(|verdict| verdict.contains("deny"))
+    call.ai.model.as_ref().is_some_and(|model| model.says("from-security-guard")) || verdicts(call).any(|verdict| verdict.contains("deny"))
 }
 
 /// True if a plugin of content safety covered something in the request or the reply.
@@ -64,7 +63,7 @@ pub fn is_limited(call: &GatewayCall<'_>) -> bool {
 
 /// True if no model can have worked for the call: the cache answered, a plugin refused the request, or it went on to another route.
 pub fn used_nothing(call: &GatewayCall<'_>, level: Level) -> bool {
-    let says = |value: &Option<Value<'_>>, word: &str| value.as_ref().and_then(Value::text).is_some_and(|text| text == word);
+    let says = |value: &Option<Value<'_>>, word: &str| value.as_ref().is_some_and(|value| value.says(word));
     let cached = says(&call.ai.cache_status, "hit") || says(&call.ai.model, "from-cache");
     let redirected = says(&Value::of_field(call.envelope.response_code_details), "internal_redirect");
     level == Level::Error || cached || redirected || is_limited(call) || is_denied(call)
@@ -124,7 +123,7 @@ impl<'a> Signs<'a> {
     }
 
     fn has_flag(&self, flags: &[&str]) -> bool {
-        self.flags.split(',').any(|flag| flags.contains(&flag.trim()))
+        !self.flags.is_empty() && self.flags.split(',').any(|flag| flags.contains(&flag.trim()))
     }
 
     fn message(&self) -> String {

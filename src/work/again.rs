@@ -125,7 +125,7 @@ impl Remake for PulledAgain {
 fn convert<'s>(converter: &mut Converter<'_>, piece: &Piece, mut wanted: &'s [Source]) -> &'s [Source] {
     for (position, record) in piece.records() {
         let Some((next, rest)) = wanted.split_first() else { break };
-        if let Some(record) = record.filter(|_| position == next.position) {
+        if let Some(record) = record.filter(|_| position.is_same_record(next.position)) {
             // A full batch would be one too many, and so not the same.
             converter.convert(&record, position);
             wanted = rest;

@@ -26,6 +26,7 @@ mod ingestion;
 mod json_schema;
 mod lambda_api;
 mod lambda_invoke;
+mod large_groups;
 mod leak;
 mod load;
 mod paging;

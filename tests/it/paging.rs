@@ -49,7 +49,7 @@ fn worlds() -> impl Strategy<Value = World> {
 }
 
 async fn shard(world: &World, sls: &SlsEmulator) -> Shard {
-    sls.create_logstore("project", "logstore", &[ShardSpec { id: 0, seed: world.seed }]);
+    let shard = shard_of(sls, world.seed).await;
     for size in &world.sizes {
         sls.append("project", "logstore", 0, &group(vec![log(&[("content", &"x".repeat(*size))])]), 1_772_417_413).unwrap();
     }
@@ -61,6 +61,13 @@ async fn shard(world: &World, sls: &SlsEmulator) -> Shard {
         (Operation::PullLogs, Some(1)) => Some(Fault::Drip(1000, Duration::ZERO)),
         _ => None,
     });
+    shard
+}
+
+/// An empty shard that begins at this number, and the way to it.
+pub async fn shard_of(sls: &SlsEmulator, seed: u64) -> Shard {
+    sls.create_logstore("project", "logstore", &[ShardSpec { id: 0, seed }]);
+    sls.add_key(AccessKey::permanent("id", "secret"));
     let settings = EndpointSettings { replacement: Some(sls.endpoint()), ..Default::default() };
     let logstore = Logstore {
         client: SlsClient::new(tls::client_config(&[]).unwrap(), SystemTime::now).unwrap(),

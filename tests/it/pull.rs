@@ -230,16 +230,22 @@ async fn a_page_that_claims_a_terabyte_is_refused_before_any_memory_is_taken() {
     world.invoke().await.assert_success();
 }
 
-#[tokio::test]
-async fn a_page_of_too_many_bytes_is_asked_for_with_fewer_groups() {
+/// How many groups each request asks for where ten of a megabyte lie in one page, the first of which claims another size.
+async fn counts(first: Option<Fault>) -> Vec<String> {
     let foreign = log(&[("content", &"x".repeat(1_000_000))]);
     let world = World::of((0..10).map(|_| group(vec![foreign.clone()])).collect(), &[]).await;
     world.sls.set_page_limits(PageLimits { max_bytes: usize::MAX, ..PageLimits::default() });
+    first.into_iter().for_each(|fault| pull(&world, fault));
     let answer = world.function.invoke(&event(0, SEED, SEED + 10)).await;
     answer.assert_success();
     assert_eq!(answer.report()["skipped"], json!({"not_a_gateway_log": 10}));
-    let counts: Vec<_> = world.sls.requests().iter().map(|request| request.parameter("count").unwrap().to_owned()).collect();
-    assert_eq!(counts, [vec!["10"], vec!["1"; 10]].concat());
+    world.sls.requests().iter().map(|request| request.parameter("count").unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_large_page_is_asked_for_once_and_one_of_too_many_bytes_with_fewer_groups() {
+    assert_eq!(counts(None).await, ["10"]);
+    assert_eq!(counts(Some(Fault::RawSizeIs(64 << 20))).await, [vec!["10"], vec!["1"; 10]].concat());
 }
 
 #[tokio::test]

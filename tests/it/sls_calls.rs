@@ -125,7 +125,7 @@ async fn a_page_is_read_with_both_signatures() {
         let shard = shard(&sls, signing, 0);
         let answer = shard.pull(&Cursor::from_number(SEED), &Cursor::from_number(SEED + 2), 1000, SECOND).await.unwrap();
         let head = answer.head().clone();
-        let page = answer.page().await.unwrap();
+        let page = answer.page(SECOND).await.unwrap();
         let texts: Vec<_> =
             decode::groups(&page).flat_map(|group| group.unwrap().records()).map(|record| record.unwrap().fields[0].value).collect();
         assert_eq!(texts, ["一".as_bytes(), "二".as_bytes()]);
