@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::time::Duration;
 
 use serde_json::Value;
-use sls_to_langfuse::emulator::langfuse::{Fault, Gate, When};
+use sls_to_langfuse::emulator::langfuse::{Fault, Gate, When, WriteMode};
 use sls_to_langfuse::handler::Handled;
 use sls_to_langfuse::invocation::Invocation;
 use sls_to_langfuse::report::Report;
@@ -301,24 +301,24 @@ async fn calls_of_a_warm_instance_go_over_the_connections_of_the_first() {
 }
 
 #[tokio::test]
-async fn requests_leave_while_twelve_wait_for_their_answers_and_no_further_one() {
-    // Of 512 observations each: twelve and a part.
-    let world = Arc::new(World::of(chats(65, 100), &[]).await);
+async fn requests_leave_while_sixteen_wait_for_their_answers_and_no_further_one() {
+    // Of 512 observations each: sixteen and a part.
+    let world = Arc::new(World::of(chats(85, 100), &[]).await);
     let gate = Gate::shut();
     world.langfuse.refuse_when(When::ingest(), Fault::Held(gate.clone()));
     let calling = tokio::spawn({
         let world = world.clone();
-        async move { world.function.invoke(&event(0, SEED, SEED + 65)).await }
+        async move { world.function.invoke(&event(0, SEED, SEED + 85)).await }
     });
-    until(|| world.posts().len() == 12).await;
-    // The thirteenth stands ready long before the instance has answered so many other questions.
+    until(|| world.posts().len() == 16).await;
+    // The seventeenth stands ready long before the instance has answered so many other questions.
     for _ in 0..200 {
-        assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, 12));
+        assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, 16));
     }
     gate.open();
     let answer = calling.await.unwrap();
     answer.assert_success();
-    assert_eq!((answer.count("shipLines"), world.langfuse.observations().len()), (6500, 6500));
+    assert_eq!((answer.count("shipLines"), world.langfuse.observations().len()), (8500, 8500));
 }
 
 #[tokio::test]
@@ -326,36 +326,45 @@ async fn one_more_waits_for_its_answer_for_each_that_was_taken() {
     const EARLY: &str = "answered at once";
     // Of 512 observations each: three that are answered, and more than may wait.
     let said = |number| if number < 3 * 512 { chat_saying(number, EARLY) } else { chat(number) };
-    let groups = (0..100).map(|of| group((0..100).map(|number| said(100 * of + number)).collect())).collect();
+    let groups = (0..120).map(|of| group((0..100).map(|number| said(100 * of + number)).collect())).collect();
     let world = Arc::new(World::of(groups, &[]).await);
     let gate = Gate::shut();
     world.langfuse.refuse_when(When::ingest().and(When::text(EARLY).opposite()), Fault::Held(gate.clone()));
     let calling = tokio::spawn({
         let world = world.clone();
-        async move { world.function.invoke(&event(0, SEED, SEED + 100)).await }
+        async move { world.function.invoke(&event(0, SEED, SEED + 120)).await }
     });
-    until(|| world.posts().len() == 3 + 15).await;
+    until(|| world.posts().len() == 3 + 19).await;
     for _ in 0..200 {
-        assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, 18));
+        assert_eq!((world.function.request("GET", "/healthz").await.0, world.posts().len()), (200, 22));
     }
     gate.open();
     calling.await.unwrap().assert_success();
-    assert_eq!(world.langfuse.observations().len(), 10_000);
+    assert_eq!(world.langfuse.observations().len(), 12_000);
 }
 
 #[tokio::test]
 async fn calls_at_once_share_what_one_alone_may_have_on_its_way() {
-    // The second finds room for three beside the one that each call may always have, and the third waits for room to begin.
-    calls_wait_for_answers(&[(5, 5), (12, 9), (12, 9)]).await;
+    // A request of the batch API is kept beside what it was made of. The second call finds room for one more than the one that each may always
+    // have, and the third waits for room to begin.
+    calls_wait_for_answers("batch", &[(3, 3), (12, 5), (12, 5)]).await;
+}
+
+#[tokio::test]
+async fn what_has_left_keeps_no_other_request_and_no_other_call_waiting() {
+    // The first call's are kept, and the others' are not.
+    calls_wait_for_answers("otlp", &[(5, 5), (12, 17), (12, 29)]).await;
 }
 
 /// Calls one after another, each with so many large records, which a Langfuse that answers none brings to so many requests in all.
-async fn calls_wait_for_answers(calls: &[(usize, usize)]) {
+async fn calls_wait_for_answers(api: &str, calls: &[(usize, usize)]) {
     // Each is a request of its own, held as it is.
     let question = "q".repeat(800_000);
     let all = calls.iter().map(|(records, _)| records).sum();
     let groups = (0..all).map(|number| group(vec![chat_saying(number, &question)])).collect();
-    let world = Arc::new(World::of(groups, &[("OTEL_EXPORTER_OTLP_COMPRESSION", "none")]).await);
+    let settings = [("OTEL_EXPORTER_OTLP_COMPRESSION", "none"), ("LANGFUSE_INGESTION", api)];
+    let world = Arc::new(World::of(groups, &settings).await);
+    world.langfuse.set_mode(WriteMode::Dual);
     let gate = Gate::shut();
     world.langfuse.refuse_when(When::ingest(), Fault::Held(gate.clone()));
     let (mut calling, mut end) = (Vec::new(), SEED);

@@ -251,15 +251,15 @@ async fn while_one_of_two_destinations_is_down_only_what_it_lacks_is_sent_again(
 #[tokio::test]
 async fn an_outage_of_one_destination_does_not_keep_the_rest_of_the_range_from_the_others() {
     // Far more than one batch, so that the outage shows while most of the range is still to come.
-    let logs = (0..16_000).map(|number| call(number, if number % 2 == 0 { "team-a" } else { "team-b" })).collect();
+    let logs = (0..24_000).map(|number| call(number, if number % 2 == 0 { "team-a" } else { "team-b" })).collect();
     let world = Tenants::new(logs, TO_EACH).await;
     world.b.refuse_when(When::ingest(), Fault::RateLimited { retry_after: 0 });
     let answer = world.invoke().await;
     assert_eq!(answer.failure().0, "langfuse_unavailable");
-    assert_eq!((route(&answer, "team-a"), route(&answer, "teams")), ([8000, 8000, 0, 0, 8000], [8000, 0, 0, 8000, 0]));
-    assert_eq!(arrived(&world.a).len(), 8000);
-    // Sixteen batches with five attempts each, of which at most twelve are on their way when the first one gives up.
-    assert!((5..=60).contains(&posts(&world.b)), "{}", posts(&world.b));
+    assert_eq!((route(&answer, "team-a"), route(&answer, "teams")), ([12_000, 12_000, 0, 0, 12_000], [12_000, 0, 0, 12_000, 0]));
+    assert_eq!(arrived(&world.a).len(), 12_000);
+    // Twenty-four batches with five attempts each, of which at most sixteen are on their way when the first one gives up.
+    assert!((5..=80).contains(&posts(&world.b)), "{}", posts(&world.b));
 }
 
 #[tokio::test]
