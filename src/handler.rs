@@ -50,9 +50,9 @@ use slice::Along;
 const SHARED_PAGE_BYTES: u64 = PAGE_ROOM;
 
 /// What all calls together may take beyond what each brings itself: requests on their way beyond one each, by [`CallDelivery::weight`], and
-/// [`CALL_BYTES`] for each call at work. Bytes. Eight more requests of one alone then leave at the same time or are kept, as they are before
-/// compression, and three more of three between them; either way the process stays under 32 MB.
-const SHARED_BATCH_BYTES: u64 = 10 * 1024 * 1024;
+/// [`CALL_BYTES`] for each call at work. Bytes. Five more requests of one alone then leave at the same time or are kept, as they are before
+/// compression, and one more of three between them; either way the process stays under 32 MB.
+const SHARED_BATCH_BYTES: u64 = 31 * 256 * 1024;
 
 /// What a call at work takes of [`SHARED_BATCH_BYTES`] for its page, what it is packed in, and its open batch. Bytes. So it takes room from
 /// the requests of the others, and begins when they have left it: after one answer of a slow Langfuse.
@@ -60,7 +60,7 @@ const CALL_BYTES: u64 = 9 * 256 * 1024;
 
 /// Of [`SHARED_BATCH_BYTES`], what goes into copies of requests that wait for their answer. Bytes. A further one is held by nobody once it has
 /// left, and pulled again if it must be sent again, so that an answer which takes long keeps nobody waiting for memory.
-const COPY_BYTES: u64 = 4 * 1024 * 1024;
+const COPY_BYTES: u64 = 2 * 1024 * 1024;
 
 /// How many calls are worked on at the same time; further ones wait for their turn. One alone keeps a core busy unless answers are slow, and
 /// each takes some five megabytes with its pages, its batch and a request.
@@ -318,6 +318,6 @@ mod tests {
         for calls in 1..=CALLS_AT_WORK {
             counts.push([on_their_way(calls, MAX_REQUEST_BYTES as u64).await, on_their_way(calls, MAX_REQUEST_BYTES as u64 / 2).await]);
         }
-        assert_eq!(counts, [[9, 16], [7, 12], [6, 8]]);
+        assert_eq!(counts, [[6, 11], [5, 7], [4, 4]]);
     }
 }

@@ -6,6 +6,7 @@ mod window;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
@@ -203,9 +204,7 @@ impl<'c> Work<'c> {
     }
 
     async fn send(&mut self, destination: usize, batch: Batch) -> Result<(), Failure> {
-        while self.outlets[destination].window.is_full() {
-            self.settle_next().await?;
-        }
+        let place = self.place(destination).await?;
         if let Some(pace) = self.pace {
             pace.take(batch.len()).await;
         }
@@ -213,10 +212,25 @@ impl<'c> Work<'c> {
         let allowance = self.budget.take(delivery.weight(&batch)).await;
         let keeping = self.keeping(&batch, &delivery);
         self.outlets[destination].window.leave();
-        self.on_the_way.spawn(async move { (destination, delivery.deliver(batch, allowance, keeping).await) });
+        self.on_the_way.spawn(async move {
+            let _place = place;
+            (destination, delivery.deliver(batch, allowance, keeping).await)
+        });
         // It leaves now, while the next one is made.
         self.turn.end().await;
         Ok(())
+    }
+
+    /// Waits until one more request may wait for an answer. A call that has none on its way waits for no other call.
+    async fn place(&mut self, destination: usize) -> Result<Option<OwnedSemaphorePermit>, Failure> {
+        loop {
+            let Outlet { window, delivery, .. } = &self.outlets[destination];
+            let place = if window.is_full() { None } else { delivery.place() };
+            if place.is_some() || self.on_the_way.is_empty() {
+                return Ok(place);
+            }
+            self.settle_next().await?;
+        }
     }
 
     fn keeping(&mut self, batch: &Batch, delivery: &CallDelivery) -> Keeping {

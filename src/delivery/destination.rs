@@ -1,19 +1,21 @@
 //! One Langfuse project: where it is, how to speak to it, and whether it is being left alone. The only module that opens connections to it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::answer::{Answer, MAX_ANSWER_BYTES, NoAnswer};
 use super::draft::Drafts;
 use super::gzip::Gzip;
 use super::ingestion_plan::{Api, IngestionPlan};
+use super::load::MOST_AT_ONCE;
 use super::memory::AcceptedSpans;
 use super::request::{self, Body, NoBody, Run};
 use super::verdict::Block;
@@ -89,6 +91,7 @@ pub struct Destination {
     silent: AtomicBool,
     accepted: AcceptedSpans,
     kept_up: AtomicUsize,
+    places: Arc<Semaphore>,
 }
 
 /// What the health page said, and how long that is believed.
@@ -133,6 +136,7 @@ impl Destination {
             silent: AtomicBool::new(false),
             accepted: AcceptedSpans::among(among),
             kept_up: AtomicUsize::new(0),
+            places: Arc::new(Semaphore::new(MOST_AT_ONCE)),
         }
     }
 
@@ -235,6 +239,11 @@ impl Destination {
     /// Notes that it kept up with so many.
     pub fn keeps_up_with(&self, requests: usize) {
         self.kept_up.store(requests, Relaxed);
+    }
+
+    /// A place for one more request that waits for its answer, if there is one.
+    pub fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
     }
 
     /// What it has accepted of ranges that failed.

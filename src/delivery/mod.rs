@@ -15,7 +15,7 @@ pub mod gzip;
 pub mod ingestion_plan;
 mod isolation;
 pub mod job;
-mod load;
+pub mod load;
 pub mod memory;
 pub mod remake;
 pub mod request;

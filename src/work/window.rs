@@ -1,12 +1,13 @@
 //! How many requests of a call to one destination may wait for their answers at the same time. Pure.
 
+use crate::delivery::load::MOST_AT_ONCE;
+
 /// Before the first answer of a destination of which nothing is known, or that stopped taking them. Where all of them fail, these are what a
 /// destination in trouble has to bear of one call.
 const FIRST: usize = 16;
 
-/// However many were taken. A whole core makes a request in a millisecond and a half to six, so with this many an answer that takes fifty keeps
-/// it waiting for next to nothing. What they hold in memory is bounded by the budget.
-const MOST: usize = 32;
+/// However many were taken: as many as all calls together may have.
+const MOST: usize = MOST_AT_ONCE;
 
 /// How a batch ended, as far as this is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

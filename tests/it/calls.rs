@@ -347,7 +347,7 @@ async fn one_more_waits_for_its_answer_for_each_that_was_taken() {
 async fn calls_at_once_share_what_one_alone_may_have_on_its_way() {
     // A request of the batch API is kept beside what it was made of. The second call finds room for one more than the one that each may always
     // have, and the third waits for room to begin.
-    calls_wait_for_answers("batch", &[(3, 3), (12, 5), (12, 5)]).await;
+    calls_wait_for_answers("batch", &[(2, 2), (12, 4), (12, 4)]).await;
 }
 
 #[tokio::test]
