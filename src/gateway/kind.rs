@@ -100,7 +100,7 @@ pub fn kind_of_call(envelope: &Envelope<'_>, ai: &AiLog<'_>) -> Result<CallKind,
         return Ok(kind);
     }
     let path = without_query(&whole);
-    let asks = matches!(envelope.method.unwrap_or_default().trim_ascii(), b"" | b"-" | b"POST" | b"PUT");
+    let asks = asks(envelope.method.unwrap_or_default());
     match of_path(path) {
         Some(kind) if asks || tells_of_a_model(envelope, ai) => Ok(kind),
         None if NO_CALLS.iter().any(|ending| path.trim_end_matches('/').ends_with(ending)) => Err(Skip::NotAModelCall),
@@ -115,6 +115,11 @@ pub fn path<'a>(envelope: &Envelope<'a>) -> Cow<'a, str> {
         Cow::Borrowed(path) => Cow::Borrowed(without_query(path)),
         Cow::Owned(path) => Cow::Owned(without_query(&path).to_owned()),
     }
+}
+
+/// True for methods that ask a model for something, and where none is logged.
+fn asks(method: &[u8]) -> bool {
+    method == b"POST" || matches!(text_of(method).trim(), "" | "-" | "POST" | "PUT")
 }
 
 fn without_query(path: &str) -> &str {

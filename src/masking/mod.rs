@@ -138,7 +138,8 @@ impl Masking {
             spans.extend(own.find(seen));
         }
         for span in &mut spans {
-            (span.start, span.end) = (view.origin(span.start), view.origin(span.end));
+            // What is longer than is looked at ends after so many bytes, which may be inside of a character.
+            (span.start, span.end) = (text.floor_char_boundary(view.origin(span.start)), text.ceil_char_boundary(view.origin(span.end)));
         }
         if let Some(own) = self.own.as_ref().filter(|_| view.is_folded()) {
             spans.extend(own.find(text));

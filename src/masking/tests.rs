@@ -376,6 +376,17 @@ fn around() -> impl Strategy<Value = String> {
     "([a-z]{1,8}|[你我他的电话是，。！ \n\t]{1,6}|[\"\\\\{}<>()]){0,6}"
 }
 
+#[test]
+fn a_value_that_is_longer_than_is_looked_at_is_covered_up_to_a_whole_character() {
+    for ascii in 0..8 {
+        let text = format!(r#"[truncated] {{"input_token":"{}{}", x"#, "a".repeat(ascii), "字".repeat(400));
+        for ends in [Ends::Whole, Ends::Doubtful, Ends::CutAt(text.len() - 3)] {
+            let masked = Masking::default().text(&text, ends, &mut Found::new()).unwrap();
+            assert!(masked.contains(r#"{"input_token":"[masked:api_key]字"#), "{masked}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn a_planted_secret_never_survives(before in around(), after in around(), secret in prop::sample::select(&SECRETS[..])) {
