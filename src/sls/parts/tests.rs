@@ -136,6 +136,12 @@ proptest! {
             None => same(&found, &page, Given::default()),
             Some(_) => prop_assert!(!whole),
         }
+        for part in found.iter().filter(|_| whole) {
+            let (rest, body) = lz4(&page, count, part.end);
+            let (rest, error) = parts(rest, usual, &body, &[500]);
+            prop_assert!(error.is_none(), "{error:?} behind {:?}", part.end);
+            same(&rest, &page, part.end);
+        }
     }
 }
 
