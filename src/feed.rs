@@ -83,7 +83,8 @@ impl Feed {
     pub async fn next(&mut self) -> Result<Option<Piece>, Failure> {
         match self {
             Self::Shard(reader) => reader.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
-            Self::Halting(_, halt) if halt.obey() => Ok(None),
+            // Between pages alone: what is settled is told by whole ones, so parts of another would be delivered behind that.
+            Self::Halting(reader, halt) if reader.is_between_pages() && halt.obey() => Ok(None),
             Self::Halting(reader, _) => reader.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
             Self::Ranges(ranges) => ranges.next().await.map(|read| read.map(Piece::from)).map_err(pull::failure),
             Self::Parcels(parcels, budget) => match parcels.next().transpose()? {

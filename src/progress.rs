@@ -114,6 +114,8 @@ impl Progress {
     /// A page that comes in parts is one page: a group may lie in several of them, and is settled when all of it is.
     fn begin(&mut self, groups: Range<u64>, begins: bool, ends: bool) {
         match self.pages.back_mut().filter(|page| !begins && !page.ends) {
+            // A part of which nothing belongs to the range lies behind its end.
+            Some(page) if groups.is_empty() => page.ends = ends,
             Some(page) => (page.groups.end, page.ends) = (page.groups.end.max(groups.end), ends),
             None => self.pages.push_back(PageCounts { groups, lines: 0, ends, is_whole: false, counts: Counts::default() }),
         }
@@ -224,6 +226,17 @@ mod tests {
         assert_eq!(part(14..15, [true, true], &[14]), Some(15));
         assert_eq!(progress.saved().settled.counts, counts(8, 0));
         assert_eq!(progress.saved().proof, Mark { group: Some(14), counts: counts(7, 0) });
+    }
+
+    #[test]
+    fn the_mark_does_not_pass_the_end_of_the_range_with_parts_that_lie_behind_it() {
+        let mut progress = Progress::default();
+        progress.begin(10..12, true, false);
+        progress.converted(2);
+        settle(&mut progress, 10..12, DELIVERED);
+        progress.begin(15..15, false, true);
+        progress.converted(0);
+        assert_eq!(progress.checkpoint(), Some(12));
     }
 
     #[test]

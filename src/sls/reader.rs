@@ -78,6 +78,11 @@ impl Reader {
         Ok(None)
     }
 
+    /// True if nothing was handed out of the page that comes next.
+    pub fn is_between_pages(&self) -> bool {
+        !self.is_told
+    }
+
     /// Goes on where logs still begin, if `error` says that the position is gone (`reference/sls.md` §7, "InvalidCursor"): what has left the
     /// retention comes back by no repetition, and the rest of the range must not be lost with it.
     ///

@@ -11,9 +11,11 @@ use sls_to_langfuse::budget::ByteBudget;
 use sls_to_langfuse::deadline::Deadline;
 use sls_to_langfuse::emulator::langfuse::{Fault, When};
 use sls_to_langfuse::emulator::sls::{PageLimits, SlsEmulator};
+use sls_to_langfuse::feed::{Feed, Halt};
 use sls_to_langfuse::sls::calls::Shard;
 use sls_to_langfuse::sls::cursor::Cursor;
 use sls_to_langfuse::sls::reader::{PAGE_ROOM, Page, Range, Read, Reader};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::paging::shard_of;
@@ -132,6 +134,21 @@ async fn a_group_that_is_too_large_is_pulled_once_and_handed_out_in_parts() {
         ]
     );
     assert_eq!(requests.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn reading_that_is_told_to_end_ends_behind_a_whole_page() {
+    let (sls, shard) = shard(&[3 * PART, 5]).await;
+    sls.set_page_limits(pages_of(1));
+    let (ask, asked) = watch::channel(false);
+    let halt = Arc::new(Halt::new(asked));
+    let mut feed = Feed::Halting(Box::new(reader(shard, 2, &Arc::default())), halt.clone());
+    let mut records = Vec::new();
+    while let Some(piece) = feed.next().await.unwrap() {
+        records.push(piece.records().count());
+        ask.send(true).unwrap();
+    }
+    assert_eq!((records.len(), records.iter().sum::<usize>(), halt.was_obeyed()), (3, 3 * PART as usize, true));
 }
 
 #[tokio::test(start_paused = true)]
