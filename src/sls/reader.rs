@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::calls::{From, PageAnswer, Shard};
 use super::checks::{check_count, check_progress, count_groups};
 use super::cursor::Cursor;
-use super::error::{ErrorClass, SlsError};
+use super::error::{Damage, ErrorClass, SlsError};
 use super::flow::Flow;
 use super::numbering::{first_group, groups_told, is_behind, kept_before};
 use super::page::{MAX_PAGE_BYTES, PageHead};
@@ -48,6 +48,8 @@ pub struct Reader {
     flow: Option<Flow>,
     /// What was taken of it.
     given: Given,
+    /// The number of its first group, as the pull that gave it told.
+    first_group: Option<u64>,
     /// Something of it was handed out.
     is_told: bool,
 }
@@ -56,7 +58,19 @@ impl Reader {
     /// A reader at the beginning of `range`. `requests` counts every request to SLS, failed ones included.
     pub fn new(shard: Shard, range: Range, budget: CallBudget, deadline: Deadline, requests: Arc<AtomicU64>) -> Self {
         let finished = range.begin.is_at(&range.end);
-        Self { shard, range, count: FIRST_COUNT, finished, budget, deadline, requests, flow: None, given: Given::default(), is_told: false }
+        Self {
+            shard,
+            range,
+            count: FIRST_COUNT,
+            finished,
+            budget,
+            deadline,
+            requests,
+            flow: None,
+            given: Given::default(),
+            first_group: None,
+            is_told: false,
+        }
     }
 
     /// The next page, a part of a large one, or the part of the range that is gone; `None` at the end of the range. Pages without groups are
@@ -182,7 +196,7 @@ impl Reader {
 
     /// How a page is taken in parts, with the number of its first group, or `None` if it is held as a whole. Refuses one that can be neither,
     /// before anything is allocated for it.
-    fn flow(&self, answer: &PageAnswer) -> Result<Option<(Parts, Option<u64>)>, SlsError> {
+    fn flow(&mut self, answer: &PageAnswer) -> Result<Option<(Parts, Option<u64>)>, SlsError> {
         let (head, from) = (answer.head(), &self.range.begin);
         let bytes = head.raw_size.unwrap_or(PAGE_ROOM);
         let is_begun = self.given != Given::default();
@@ -191,7 +205,12 @@ impl Reader {
         }
         let groups = groups_told(head, from, self.count).filter(|_| bytes <= MAX_PAGE_BYTES);
         match groups.and_then(|groups| Some((answer.parts(groups, self.given)?, first_group(head, from, groups)))) {
-            Some(parts) => Ok(Some(parts)),
+            // What was given is counted from there: of another page it would pass over other records.
+            Some((_, first)) if is_begun && first != self.first_group => Err(SlsError::Damaged(Damage::Changed)),
+            Some((parts, first)) => {
+                self.first_group = first;
+                Ok(Some((parts, first)))
+            }
             // Packed in a way that was not asked for.
             None if self.count == 1 && bytes <= MAX_PAGE_BYTES && !is_begun => Ok(None),
             None => Err(SlsError::TooLarge { bytes, limit: if self.count > 1 { PAGE_ROOM } else { MAX_PAGE_BYTES } }),
